@@ -1,0 +1,17 @@
+"""Search spaces: which networks exist, what they cost. numpy only."""
+
+from edgewright.spaces.architecture import Architecture, Space
+from edgewright.spaces.mobile import MobileSpace, Stage
+from edgewright.spaces.operator import Operator
+from edgewright.spaces.registry import SPACES, find_space, list_spaces
+
+__all__ = [
+    "SPACES",
+    "Architecture",
+    "MobileSpace",
+    "Operator",
+    "Space",
+    "Stage",
+    "find_space",
+    "list_spaces",
+]

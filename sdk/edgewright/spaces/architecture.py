@@ -1,0 +1,111 @@
+"""An architecture, and what every search space offers."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from edgewright.spaces.operator import Operator
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+IntArray = NDArray[np.int64]
+FloatArray = NDArray[np.float64]
+
+
+@dataclass(frozen=True, slots=True)
+class Architecture:
+    """A subnet: one choice per elastic dimension. Hashable, so it can key a cache.
+
+    Attributes:
+        resolution: pixels per side of the input image.
+        depths: active blocks of each stage, ``(n_stages,)``.
+        kernel_sizes: one per block slot, stage by stage, inactive slots included.
+        expands: expansion ratios, likewise.
+    """
+
+    resolution: int
+    depths: tuple[int, ...]
+    kernel_sizes: tuple[int, ...]
+    expands: tuple[int, ...]
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the fields as JSON values."""
+        return {
+            "resolution": self.resolution,
+            "depths": list(self.depths),
+            "kernel_sizes": list(self.kernel_sizes),
+            "expands": list(self.expands),
+        }
+
+
+class Space(Protocol):
+    """What search, training and latency need of a family of networks.
+
+    Encodings are integer vectors of choice indices, ``(n_var,)``, each in ``[0, n_choices)``.
+    They are canonical: two architectures that build the same subnet have the same encoding.
+    """
+
+    @property
+    def name(self) -> str:
+        """Name and restriction, as :func:`edgewright.spaces.find_space` reads them."""
+        ...
+
+    @property
+    def version(self) -> int:
+        """Raised when the same name starts to mean other networks."""
+        ...
+
+    @property
+    def n_choices(self) -> IntArray:
+        """Choices of each variable, ``(n_var,)``."""
+        ...
+
+    def encode(self, arch: Architecture) -> IntArray:
+        """Return the canonical encoding, ``(n_var,)``. Raises ``ArchitectureError``."""
+        ...
+
+    def decode(self, x: Sequence[int] | IntArray) -> Architecture:
+        """Return the architecture of an encoding ``(n_var,)``. Raises ``ArchitectureError``."""
+        ...
+
+    def repair(self, X: IntArray) -> IntArray:
+        """Return ``X`` ``(n, n_var)`` made canonical; values must be within ``n_choices``."""
+        ...
+
+    def sample(self, rng: np.random.Generator, n: int) -> IntArray:
+        """Return ``n`` random canonical encodings, ``(n, n_var)``; duplicates may occur."""
+        ...
+
+    def smallest(self) -> Architecture:
+        """Return the network with the least of every elastic dimension."""
+        ...
+
+    def largest(self) -> Architecture:
+        """Return the network with the most of every elastic dimension."""
+        ...
+
+    def operators(self, arch: Architecture) -> tuple[Operator, ...]:
+        """Return the subnet's operators in order of execution, with their input shapes."""
+        ...
+
+    def all_operators(self) -> tuple[Operator, ...]:
+        """Return every distinct operator of the space, sorted."""
+        ...
+
+    def tabulate(self, cost: Callable[[Operator], float]) -> CostTable:
+        """Return the additive cost of every network, given that of an operator."""
+        ...
+
+
+class CostTable(Protocol):
+    """A cost that is a sum over operators, for many encodings at once."""
+
+    def __call__(self, X: IntArray) -> FloatArray:
+        """Return the cost of each row of ``X`` ``(n, n_var)`` as ``(n,)``."""
+        ...
