@@ -62,6 +62,16 @@ class Space(Protocol):
         ...
 
     @property
+    def slug(self) -> str:
+        """The name in a form that every file system takes."""
+        ...
+
+    @property
+    def digest(self) -> str:
+        """SHA-256 of everything that decides which networks exist."""
+        ...
+
+    @property
     def n_choices(self) -> IntArray:
         """Choices of each variable, ``(n_var,)``."""
         ...

@@ -53,6 +53,7 @@ class MobileSpace:
         expands: choices of the expansion ratio, ascending.
         n_classes: outputs of the classifier.
         all_resolutions: the choices before :meth:`restrict`.
+        default_classes: the classes before :meth:`with_classes`.
         version: raised when the same name starts to mean other networks.
     """
 
@@ -68,11 +69,14 @@ class MobileSpace:
     expands: tuple[int, ...] = (3, 4, 6)
     n_classes: int = 1000
     all_resolutions: tuple[int, ...] = ()
+    default_classes: int = 0
     version: int = 1
 
     def __post_init__(self) -> None:
         if not self.all_resolutions:
             object.__setattr__(self, "all_resolutions", self.resolutions)
+        if not self.default_classes:
+            object.__setattr__(self, "default_classes", self.n_classes)
         for name in ("resolutions", "depths", "kernel_sizes", "expands"):
             choices = getattr(self, name)
             if not choices or list(choices) != sorted(set(choices)) or min(choices) < 1:
@@ -86,10 +90,16 @@ class MobileSpace:
 
     @property
     def name(self) -> str:
-        """Name as :func:`edgewright.spaces.find_space` reads it: ``base@R1+R2`` if restricted."""
-        if self.resolutions == self.all_resolutions:
-            return self.base_name
-        return f"{self.base_name}@{'+'.join(map(str, self.resolutions))}"
+        """Name as :func:`edgewright.spaces.find_space` reads it: ``base@R1+R2:CLASSES``."""
+        kept = "" if self.resolutions == self.all_resolutions else "@" + "+".join(map(str, self.resolutions))
+        return (
+            self.base_name + kept + ("" if self.n_classes == self.default_classes else f":{self.n_classes}")
+        )
+
+    @property
+    def slug(self) -> str:
+        """The name in a form that every file system takes."""
+        return self.name.replace(":", "-classes")
 
     @property
     def digest(self) -> str:
@@ -169,7 +179,8 @@ class MobileSpace:
         if faults:
             raise ArchitectureError(f"not an architecture of {self.name}: " + "; ".join(faults))
         x = np.array([c.index(v) for c, v in zip(choices, values, strict=True)], dtype=np.int64)
-        return self.repair(x[None])[0]
+        canonical: IntArray = self.repair(x[None])[0]
+        return canonical
 
     def decode(self, x: Sequence[int] | IntArray) -> Architecture:
         """Return the architecture of an encoding ``(n_var,)``. Raises ``ArchitectureError``."""

@@ -58,28 +58,25 @@ def list_spaces() -> tuple[str, ...]:
 
 
 def find_space(spec: str, *, n_classes: int | None = None) -> MobileSpace:
-    """Return the space that ``NAME`` or ``NAME@R1+R2+…`` means.
+    """Return the space that ``NAME``, ``NAME@R1+R2+…`` or ``NAME@R1+R2:CLASSES`` means.
 
     Args:
-        spec: a name of :data:`SPACES`, optionally with the resolutions to keep:
-            ``mobilenetv3-small-image@16+24``.
-        n_classes: outputs of the classifier, where other than the space's default.
+        spec: a name of :data:`SPACES`, optionally with the resolutions to keep and the number of
+            classes: ``mobilenetv3-small-image@16+24:100``.
+        n_classes: outputs of the classifier; it wins over what ``spec`` says.
 
     Raises:
-        SpaceError: the name or a resolution is unknown.
+        SpaceError: the name, a resolution or the number of classes is unknown or unreadable.
     """
-    name, at, kept = spec.partition("@")
+    rest, colon, classes = spec.partition(":")
+    name, at, kept = rest.partition("@")
     if name not in SPACES:
         raise SpaceError(f"unknown space {name!r}; known spaces: {', '.join(SPACES)}")
     space = SPACES[name]
-    if at:
-        try:
-            space = space.restrict([int(part) for part in kept.split("+")])
-        except ValueError as error:
-            if isinstance(error, SpaceError):
-                raise
-            raise SpaceError(
-                f"cannot read the resolutions of {spec!r}; write them as {name}@"
-                + "+".join(map(str, space.resolutions[:2]))
-            ) from error
-    return space if n_classes is None else space.with_classes(n_classes)
+    example = f"{name}@{'+'.join(map(str, space.resolutions[:2]))}:{space.n_classes}"
+    try:
+        resolutions = [int(part) for part in kept.split("+")] if at else list(space.resolutions)
+        wanted = int(classes) if colon else space.n_classes
+    except ValueError as error:
+        raise SpaceError(f"cannot read the space {spec!r}; write it as {example}") from error
+    return space.restrict(resolutions).with_classes(wanted if n_classes is None else n_classes)
