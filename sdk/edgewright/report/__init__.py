@@ -1,0 +1,1 @@
+"""What a run found, as one HTML page that opens offline, and as Markdown tables."""
