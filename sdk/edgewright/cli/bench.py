@@ -1,0 +1,29 @@
+"""`edgewright bench`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from edgewright.cli.console import Console
+from edgewright.cli.options import AsJson
+
+
+def bench(
+    artifact: Annotated[Path, typer.Argument(help="A compiled network.", show_default=False)],
+    device: Annotated[
+        str,
+        typer.Option("--on", help="A device's name or alias, or a path to a profile.", show_default=False),
+    ],
+    budget: Annotated[str, typer.Option(help="Fail with exit status 3 above this; e.g. 4ms.")] = "",
+    as_json: AsJson = False,
+) -> None:
+    """Measure a compiled network on a device."""
+    from edgewright.pipeline.bench import bench_artifact
+
+    console = Console(as_json)
+    result = bench_artifact(artifact, device, budget=budget, progress=console)
+    console.result(result.to_json(), result.text())
+    result.require()

@@ -1,0 +1,100 @@
+"""What the commands print: results on stdout, everything else on stderr."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from rich.progress import Progress as RichProgress
+    from rich.progress import TaskID
+
+    from edgewright.pipeline.progress import Task
+
+
+class Console:
+    """Prints for one command.
+
+    Args:
+        as_json: results as one JSON document on stdout, nothing else there.
+    """
+
+    def __init__(self, as_json: bool = False) -> None:
+        self.as_json = as_json
+        self._live: RichProgress | None = None
+
+    def result(self, value: Any, text: str) -> None:
+        """Print a command's result: ``value`` as JSON, or ``text``."""
+        print(json.dumps(value, indent=1, allow_nan=False) if self.as_json else text)
+
+    def say(self, text: str) -> None:
+        """Tell one line on stderr; nothing under ``--json``."""
+        if self.as_json:
+            return
+        if self._live is not None:
+            self._live.console.print(text, markup=False, highlight=False)
+        else:
+            print(text, file=sys.stderr, flush=True)
+
+    @contextmanager
+    def task(self, description: str, total: float | None = None) -> Iterator[Task]:
+        """Show a progress bar on stderr while the block runs, where stderr is a terminal."""
+        if self.as_json or not sys.stderr.isatty():
+            yield _QuietTask()
+            return
+        # rich's progress costs 60 ms to import, which --help should not pay.
+        from rich import console, progress
+
+        if self._live is not None:  # a task inside a task gets its own line
+            yield _BarTask(self._live, self._live.add_task(description, total=total))
+            return
+        with progress.Progress(
+            progress.TextColumn("{task.description}"),
+            progress.BarColumn(),
+            progress.MofNCompleteColumn(),
+            progress.TimeElapsedColumn(),
+            progress.TimeRemainingColumn(),
+            progress.TextColumn("{task.fields[note]}"),
+            console=console.Console(stderr=True),
+        ) as live:
+            self._live = live
+            try:
+                yield _BarTask(live, live.add_task(description, total=total, note=""))
+            finally:
+                self._live = None
+
+
+class _QuietTask:
+    def update(self, done: float, total: float | None = None, note: str = "") -> None:
+        pass
+
+
+class _BarTask:
+    def __init__(self, live: RichProgress, task: TaskID) -> None:
+        self._live, self._task = live, task
+
+    def update(self, done: float, total: float | None = None, note: str = "") -> None:
+        self._live.update(self._task, completed=done, note=note)
+        if total is not None:
+            self._live.update(self._task, total=total)
+
+
+def columns(rows: list[tuple[str, ...]], header: tuple[str, ...]) -> str:
+    """Return ``rows`` as a plain text table; a column of figures is set flush right."""
+    cells = [header, *rows]
+    widths = [max(len(row[i]) for row in cells) for i in range(len(header))]
+    right = [
+        bool(rows) and all(row[i][:1].isdigit() or row[i] in ("", "-") for row in rows)
+        for i in range(len(header))
+    ]
+    lines = [
+        "  ".join(
+            cell.rjust(width) if flush else cell.ljust(width)
+            for cell, width, flush in zip(row, widths, right, strict=True)
+        ).rstrip()
+        for row in cells
+    ]
+    return "\n".join(lines)

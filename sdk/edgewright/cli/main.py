@@ -1,0 +1,114 @@
+"""Entry point: the tree of commands, and how an error becomes a line and an exit status.
+
+Exit statuses: 0 ok, 2 usage or bad input, 3 a budget or quality gate failed, 4 device
+unavailable, 5 verification failed, 130 interrupted with state saved.
+"""
+
+from __future__ import annotations
+
+import json
+import signal
+import sys
+from collections.abc import Sequence
+from types import FrameType
+
+import click
+import typer
+
+from edgewright import __version__
+from edgewright.cli import (
+    bench,
+    compile,
+    demo,
+    device,
+    doctor,
+    front,
+    profile,
+    report,
+    search,
+    table,
+    train,
+    verify,
+)
+from edgewright.errors import SDKError
+
+app = typer.Typer(
+    name="edgewright",
+    help="Profile devices, search a supernet under measured latency budgets, compile and verify.",
+    no_args_is_help=True,
+    add_completion=True,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+)
+app.command("doctor")(doctor.doctor)
+app.add_typer(device.app, name="device")
+app.command("profile")(profile.profile)
+app.add_typer(table.app, name="table")
+app.command("train")(train.train)
+app.command("search")(search.search)
+app.add_typer(front.app, name="front")
+app.command("compile")(compile.compile)
+app.command("bench")(bench.bench)
+app.command("verify")(verify.verify)
+app.command("report")(report.report)
+app.command("demo")(demo.demo)
+
+
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        print(f"edgewright {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _root(
+    version: bool = typer.Option(
+        False, "--version", help="Print the version and exit.", callback=_print_version, is_eager=True
+    ),
+) -> None:
+    pass
+
+
+def _interrupt(signum: int, frame: FrameType | None) -> None:
+    raise KeyboardInterrupt
+
+
+def run(arguments: Sequence[str]) -> int:
+    """Run one command and return its exit status; errors become one line on stderr."""
+    as_json = "--json" in arguments
+    try:
+        status = app(args=list(arguments), prog_name="edgewright", standalone_mode=False)
+        return status if isinstance(status, int) else 0
+    except SDKError as error:
+        return _fail(str(error), error.exit_code, as_json)
+    except click.ClickException as error:
+        return _fail(f"{error.format_message()} (see: edgewright --help)", 2, as_json)
+    except (KeyboardInterrupt, click.Abort):
+        return _fail(
+            "interrupted; what was finished is saved, the same command goes on from there", 130, as_json
+        )
+    except BrokenPipeError:  # the reader, such as `head`, has seen enough
+        return 0
+    except OSError as error:
+        # A full disk or a vanished folder met outside the seams that name the mend themselves.
+        return _fail(
+            f"{error}; check the path and the free space, then run the same command again", 2, as_json
+        )
+
+
+def _fail(message: str, status: int, as_json: bool) -> int:
+    line = " ".join(message.split())
+    print(f"edgewright: {line}", file=sys.stderr)
+    if as_json:
+        print(json.dumps({"error": line, "exit_code": status}))
+    return status
+
+
+def main() -> None:
+    """Run the command line; SIGTERM is treated as Ctrl-C, so that state is saved."""
+    signal.signal(signal.SIGTERM, _interrupt)
+    sys.exit(run(sys.argv[1:]))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,24 @@
+"""Options that several commands share."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+AsJson = Annotated[bool, typer.Option("--json", help="Print the result as one JSON document.")]
+Run = Annotated[Path, typer.Argument(help="A run folder, made by `edgewright train`.", show_default=False)]
+Name = Annotated[str, typer.Option("--name", help="Which search of the run; a run may hold several.")]
+Tables = Annotated[
+    Path,
+    typer.Option("--tables", help="Folder of latency tables: <device>/<space>-<runtime>-<precision>.json."),
+]
+AllowForeign = Annotated[
+    bool, typer.Option("--allow-foreign", help="Accept a latency table that was measured on another machine.")
+]
+Seed = Annotated[int, typer.Option(help="Every random choice flows from it.", min=0, max=2**31 - 1)]
+Precision = Annotated[
+    str | None, typer.Option(help="fp32, fp16 or int8; the device profile's first where not given.")
+]
+DEFAULT_TABLES = Path("latency_tables")

@@ -1,0 +1,74 @@
+"""`edgewright search`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from edgewright.cli.console import Console
+from edgewright.cli.options import DEFAULT_TABLES, AllowForeign, AsJson, Name, Precision, Seed, Tables
+
+
+def search(
+    run: Annotated[Path, typer.Option(help="A run folder, made by `edgewright train`.", show_default=False)],
+    budget: Annotated[
+        str,
+        typer.Option(
+            help="Hard limits: DEVICE=TIME, size=BYTES, macs=COUNT, params=COUNT; e.g. 'cpu=4ms,size=2MB'."
+        ),
+    ] = "",
+    objectives: Annotated[
+        str,
+        typer.Option(
+            help="More objectives beside the error and the budgets' devices: devices, params, macs, size."
+        ),
+    ] = "",
+    evaluations: Annotated[
+        int, typer.Option(min=1, help="Networks that are evaluated for real, all in all.")
+    ] = 200,
+    name: Name = "default",
+    tables: Tables = DEFAULT_TABLES,
+    precision: Precision = None,
+    surrogate: Annotated[str, typer.Option(help="auto, or the name of one surrogate.")] = "auto",
+    verify: Annotated[bool, typer.Option(help="Compile the finalists and measure them again.")] = True,
+    finalists: Annotated[
+        int, typer.Option(min=1, max=20, help="How many networks are compiled and measured.")
+    ] = 3,
+    allow_foreign: AllowForeign = False,
+    seed: Seed = 0,
+    as_json: AsJson = False,
+) -> None:
+    """Search the supernet for the best networks within the budgets, then measure the finalists.
+
+    A killed search goes on where it stopped and ends with the archive of an undisturbed one.
+    """
+    from edgewright.pipeline.search import SearchOptions, search_run
+    from edgewright.pipeline.verify import verify_run
+
+    console = Console(as_json)
+    result = search_run(
+        run,
+        SearchOptions(
+            budget=budget,
+            objectives=objectives,
+            evaluations=evaluations,
+            name=name,
+            tables=tables,
+            precision=precision,
+            surrogate=surrogate,
+            allow_foreign=allow_foreign,
+            seed=seed,
+        ),
+        progress=console,
+    )
+    value, text = result.to_json(), result.text()
+    verification = None
+    if verify and result.devices:
+        verification = verify_run(run, name=name, finalists=finalists, progress=console)
+        value["verification"] = verification.to_json()
+        text += "\n\n" + verification.text()
+    console.result(value, text)
+    if verification is not None:
+        verification.require()

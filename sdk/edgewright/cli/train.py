@@ -1,0 +1,74 @@
+"""`edgewright train`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from edgewright.cli.console import Console
+from edgewright.cli.options import AsJson, Seed
+
+
+def train(
+    space: Annotated[
+        str, typer.Option(help="Search space: NAME, or NAME@RES+RES for a part of it.", show_default=False)
+    ],
+    data: Annotated[
+        str,
+        typer.Option(
+            help="An ImageFolder tree (train/CLASS/*.jpg, test/CLASS/*.jpg), or `digits`.", show_default=False
+        ),
+    ],
+    out: Annotated[
+        Path,
+        typer.Option(
+            help="The run folder; made if absent, gone on with if it is the same run.", show_default=False
+        ),
+    ],
+    recipe: Annotated[
+        str, typer.Option(help="sandwich (BigNAS) or shrinking (progressive shrinking, OFA).")
+    ] = "sandwich",
+    epochs: Annotated[int, typer.Option(min=1, help="Passes over the training images.")] = 30,
+    batch_size: Annotated[int, typer.Option(min=2)] = 128,
+    optimizer: Annotated[str, typer.Option(help="sgd or adamw.")] = "sgd",
+    lr: Annotated[
+        float | None, typer.Option(help="Peak learning rate; the optimiser's default where not given.")
+    ] = None,
+    val_fraction: Annotated[
+        float, typer.Option(min=0.01, max=0.5, help="Share of train/ held out for the search.")
+    ] = 0.1,
+    flip: Annotated[bool, typer.Option(help="Mirror images at random.")] = True,
+    threads: Annotated[
+        int | None, typer.Option(min=1, help="CPU threads; all cores where not given.")
+    ] = None,
+    tensorboard: Annotated[
+        bool, typer.Option("--tensorboard", help="Write a TensorBoard log into the run.")
+    ] = False,
+    seed: Seed = 0,
+    as_json: AsJson = False,
+) -> None:
+    """Train an elastic supernet; a killed run goes on from its last epoch."""
+    from edgewright.pipeline.train import TrainOptions, train_run
+
+    console = Console(as_json)
+    result = train_run(
+        space,
+        data,
+        out,
+        TrainOptions(
+            recipe=recipe,
+            epochs=epochs,
+            batch_size=batch_size,
+            optimizer=optimizer,
+            lr=lr,
+            flip=flip,
+            val_fraction=val_fraction,
+            threads=threads,
+            tensorboard=tensorboard,
+            seed=seed,
+        ),
+        progress=console,
+    )
+    console.result(result.to_json(), result.text())

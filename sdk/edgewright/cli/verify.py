@@ -1,0 +1,27 @@
+"""`edgewright verify`."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from edgewright.cli.console import Console
+from edgewright.cli.options import AsJson, Name, Run
+
+
+def verify(
+    run: Run,
+    finalists: Annotated[
+        int, typer.Option(min=1, max=20, help="How many networks are compiled and measured.")
+    ] = 3,
+    name: Name = "default",
+    as_json: AsJson = False,
+) -> None:
+    """Compile the finalists of a search and measure the files against the budgets."""
+    from edgewright.pipeline.verify import verify_run
+
+    console = Console(as_json)
+    verification = verify_run(run, name=name, finalists=finalists, progress=console)
+    console.result(verification.to_json(), verification.text())
+    verification.require()
