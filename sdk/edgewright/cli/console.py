@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
@@ -82,7 +82,7 @@ class _BarTask:
             self._live.update(self._task, total=total)
 
 
-def columns(rows: list[tuple[str, ...]], header: tuple[str, ...]) -> str:
+def columns(rows: Sequence[tuple[str, ...]], header: tuple[str, ...]) -> str:
     """Return ``rows`` as a plain text table; a column of figures is set flush right."""
     cells = [header, *rows]
     widths = [max(len(row[i]) for row in cells) for i in range(len(header))]

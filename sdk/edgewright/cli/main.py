@@ -12,7 +12,6 @@ import sys
 from collections.abc import Sequence
 from types import FrameType
 
-import click
 import typer
 
 from edgewright import __version__
@@ -54,6 +53,11 @@ app.command("report")(report.report)
 app.command("demo")(demo.demo)
 
 
+# typer carries its own copy of click since 0.26, and re-exports only some of its exceptions: what
+# `typer.BadParameter` descends from is the base of all of them, whichever click it is.
+_CommandLineError = next(c for c in typer.BadParameter.__mro__ if c.__name__ == "ClickException")
+
+
 def _print_version(wanted: bool) -> None:
     if wanted:
         print(f"edgewright {__version__}")
@@ -81,9 +85,12 @@ def run(arguments: Sequence[str]) -> int:
         return status if isinstance(status, int) else 0
     except SDKError as error:
         return _fail(str(error), error.exit_code, as_json)
-    except click.ClickException as error:
+    except _CommandLineError as error:
+        if type(error).__name__ == "NoArgsIsHelpError":  # no command was given: its text is the help
+            print(error.format_message(), file=sys.stderr)
+            return 2
         return _fail(f"{error.format_message()} (see: edgewright --help)", 2, as_json)
-    except (KeyboardInterrupt, click.Abort):
+    except (KeyboardInterrupt, typer.Abort):
         return _fail(
             "interrupted; what was finished is saved, the same command goes on from there", 130, as_json
         )
