@@ -1,0 +1,166 @@
+"""How a machine is at one moment: clocks, temperature, load, throttling."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import asdict, dataclass
+from datetime import datetime, timezone
+from pathlib import Path
+from typing import Any
+
+from edgewright.devices import nvidia, system
+from edgewright.devices.profile import DeviceProfile
+from edgewright.errors import TableError
+
+# Bits of `vcgencmd get_throttled` that hold now; the upper half is history since boot.
+_PI_THROTTLE_BITS = {
+    0: "under-voltage",
+    1: "frequency capped",
+    2: "throttled",
+    3: "soft temperature limit",
+}
+_USER_HZ = 100  # ticks a second in /proc/stat on every Linux that runs Python
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Conditions:
+    """A snapshot. ``None`` and empty mean that the system does not tell.
+
+    Attributes:
+        time_utc: ISO 8601, whole seconds.
+        clocks_mhz: of each core.
+        governor: of the first core.
+        temperature_c: of the hottest sensor.
+        load_average: one minute.
+        throttled: why the firmware or driver slows the device down now.
+        memory_available_bytes: main memory that can still be used.
+        steal_ms: time since boot that a hypervisor gave to others while this machine wanted to run.
+        affinity: cores that this process may use.
+    """
+
+    time_utc: str
+    clocks_mhz: tuple[float, ...]
+    governor: str
+    temperature_c: float | None
+    load_average: float | None
+    throttled: tuple[str, ...]
+    memory_available_bytes: int | None
+    steal_ms: int | None
+    affinity: tuple[int, ...]
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the fields as JSON values."""
+        return {k: list(v) if isinstance(v, tuple) else v for k, v in asdict(self).items()}
+
+    @classmethod
+    def from_json(cls, data: Any) -> Conditions:
+        """Return the conditions that ``to_json`` described. Raises ``TableError``."""
+        names = set(cls.__dataclass_fields__)
+        if not isinstance(data, dict) or set(data) != names:
+            raise TableError(f"conditions need exactly the keys {sorted(names)}")
+        return cls(**{k: tuple(v) if isinstance(v, list) else v for k, v in data.items()})
+
+
+def read_conditions(*, root: Path = system.ROOT) -> Conditions:
+    """Return how this machine is now.
+
+    Args:
+        root: folder that stands for ``/``; tests give a tree of their own.
+    """
+    gpus = nvidia.gpu_states()
+    temperatures = _temperatures(root) + [gpu.temperature_c for gpu in gpus]
+    throttled = _pi_throttled(root) + tuple(reason for gpu in gpus for reason in gpu.throttled)
+    return Conditions(
+        time_utc=datetime.now(timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ"),
+        clocks_mhz=_clocks_mhz(root),
+        governor=system.read_text("/sys/devices/system/cpu/cpu0/cpufreq/scaling_governor", root=root)
+        or "none",
+        temperature_c=max(temperatures, default=None),
+        load_average=_load_average(),
+        throttled=throttled,
+        memory_available_bytes=_memory_available(root),
+        steal_ms=_steal_ms(root),
+        affinity=tuple(sorted(os.sched_getaffinity(0))) if hasattr(os, "sched_getaffinity") else (),
+    )
+
+
+def check_gates(profile: DeviceProfile, conditions: Conditions) -> tuple[str, ...]:
+    """Return why measuring may not begin, each with its mend; empty when it may.
+
+    A gate on what the system does not tell (no sensor, no governor) is passed: the conditions in
+    the table show that it was unknown.
+    """
+    gates, faults = profile.gates, []
+    hottest = conditions.temperature_c
+    if gates.max_temperature_c is not None and hottest is not None and hottest > gates.max_temperature_c:
+        faults.append(
+            f"temperature is {hottest:.0f} °C, the gate of {profile.name} is "
+            f"{gates.max_temperature_c:.0f} °C; let it cool down"
+        )
+    if gates.governor is not None and conditions.governor not in (gates.governor, "none"):
+        faults.append(
+            f"the CPU governor is {conditions.governor!r}, {profile.name} asks for {gates.governor!r}; set it "
+            f"with: echo {gates.governor} | sudo tee /sys/devices/system/cpu/cpu*/cpufreq/scaling_governor"
+        )
+    load = conditions.load_average
+    if gates.max_load is not None and load is not None:
+        per_core = load / (os.cpu_count() or 1)
+        if per_core > gates.max_load:
+            faults.append(
+                f"load is {per_core:.2f} a core, the gate of {profile.name} is {gates.max_load:.2f}; "
+                "end what else is running"
+            )
+    if conditions.throttled:
+        faults.append(
+            f"the device is slowed down now ({', '.join(conditions.throttled)}); "
+            "check its power supply and cooling"
+        )
+    return tuple(faults)
+
+
+def _clocks_mhz(root: Path) -> tuple[float, ...]:
+    files = system.paths("/sys/devices/system/cpu/cpu[0-9]*/cpufreq/scaling_cur_freq", root=root)
+    if khz := [value for file in files if (value := system.read_int(file, root=root)) is not None]:
+        return tuple(value / 1e3 for value in khz)
+    lines = system.read_text("/proc/cpuinfo", root=root).splitlines()
+    return tuple(round(float(line.split(":")[1]), 1) for line in lines if line.startswith("cpu MHz"))
+
+
+def _temperatures(root: Path) -> list[float]:
+    """Return every sensor in degrees Celsius."""
+    zones = system.paths("/sys/class/thermal/thermal_zone*/temp", root=root)
+    sensors = system.paths("/sys/class/hwmon/hwmon*/temp*_input", root=root)
+    values = [value for path in zones + sensors if (value := system.read_int(path, root=root)) is not None]
+    # Absent sensors report -273 or 0 degrees, some broken ones thousands.
+    return [value / 1e3 for value in values if 0 < value < 150_000]
+
+
+def _pi_throttled(root: Path) -> tuple[str, ...]:
+    """Return what the Raspberry Pi's firmware says; it acts behind the governor's back."""
+    if "raspberry pi" not in system.read_text("/proc/device-tree/model", root=root).lower():
+        return ()
+    text = system.output_of(["vcgencmd", "get_throttled"]).partition("=")[2]
+    try:
+        bits = int(text, 16)
+    except ValueError:
+        return ()
+    return tuple(name for bit, name in _PI_THROTTLE_BITS.items() if bits >> bit & 1)
+
+
+def _load_average() -> float | None:
+    try:
+        return round(os.getloadavg()[0], 2)
+    except (AttributeError, OSError):
+        return None
+
+
+def _memory_available(root: Path) -> int | None:
+    for line in system.read_text("/proc/meminfo", root=root).splitlines():
+        if line.startswith("MemAvailable:"):
+            return int(line.split()[1]) * 1024
+    return None
+
+
+def _steal_ms(root: Path) -> int | None:
+    fields = system.read_text("/proc/stat", root=root).partition("\n")[0].split()
+    return int(fields[8]) * 1000 // _USER_HZ if len(fields) > 8 else None
