@@ -1,0 +1,1 @@
+"""LiteRT (once TensorFlow Lite): Raspberry Pi and other Arm boards, and x86 through XNNPACK."""

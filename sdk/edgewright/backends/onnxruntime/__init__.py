@@ -1,0 +1,1 @@
+"""ONNX Runtime: CPUs of every kind."""

@@ -1,0 +1,42 @@
+"""Host half of the ONNX Runtime backend."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from edgewright.backends.artifact import check_export
+from edgewright.backends.onnx_model import onnx_from_module
+from edgewright.files import write_bytes
+
+if TYPE_CHECKING:
+    from torch import nn
+
+
+class OnnxExporter:
+    """Writes ``.onnx`` files: fp32, or int8 by static quantization in Q/DQ form."""
+
+    suffix = ".onnx"
+    precisions = ("fp32", "int8")
+
+    def export(
+        self,
+        module: nn.Module,
+        in_shape: tuple[int, int, int, int],
+        path: Path,
+        *,
+        precision: str = "fp32",
+        calibration: NDArray[np.float32] | None = None,
+    ) -> None:
+        """Write the artifact; see :class:`~edgewright.backends.base.Exporter`."""
+        check_export(self, in_shape, path, precision, calibration)
+        model = onnx_from_module(module, in_shape)
+        if precision == "int8" and calibration is not None:
+            # Imports onnxruntime, which a host that only writes fp32 need not have.
+            from edgewright.backends.onnxruntime.quantize import quantize
+
+            model = quantize(model, calibration)
+        write_bytes(path, model.SerializeToString())
