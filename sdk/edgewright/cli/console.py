@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
@@ -80,21 +80,3 @@ class _BarTask:
         self._live.update(self._task, completed=done, note=note)
         if total is not None:
             self._live.update(self._task, total=total)
-
-
-def columns(rows: Sequence[tuple[str, ...]], header: tuple[str, ...]) -> str:
-    """Return ``rows`` as a plain text table; a column of figures is set flush right."""
-    cells = [header, *rows]
-    widths = [max(len(row[i]) for row in cells) for i in range(len(header))]
-    right = [
-        bool(rows) and all(row[i][:1].isdigit() or row[i] in ("", "-") for row in rows)
-        for i in range(len(header))
-    ]
-    lines = [
-        "  ".join(
-            cell.rjust(width) if flush else cell.ljust(width)
-            for cell, width, flush in zip(row, widths, right, strict=True)
-        ).rstrip()
-        for row in cells
-    ]
-    return "\n".join(lines)

@@ -6,8 +6,9 @@ from typing import Annotated
 
 import typer
 
-from edgewright.cli.console import Console, columns
+from edgewright.cli.console import Console
 from edgewright.cli.options import AsJson
+from edgewright.pipeline.tabulate import columns
 
 app = typer.Typer(
     help="Device profiles, and what this machine is.", no_args_is_help=True, rich_markup_mode=None
@@ -35,9 +36,9 @@ def show(
     as_json: AsJson = False,
 ) -> None:
     """Show a device profile, with the source of each vendor figure."""
-    from edgewright.devices.profile import DeviceProfile
+    from edgewright.devices.profile import find_profile
 
-    profile = DeviceProfile.find(name)
+    profile = find_profile(name)
     value = profile.to_json()
     Console(as_json).result(value, "\n".join(_lines(value)))
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from edgewright.cli.console import Console, columns
+from edgewright.cli.console import Console
 from edgewright.cli.options import AsJson
+from edgewright.pipeline.tabulate import columns
 
 
 def doctor(as_json: AsJson = False) -> None:

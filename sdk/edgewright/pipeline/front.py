@@ -1,0 +1,212 @@
+"""The front of a finished or running search, and the choice of one of its networks."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from edgewright.errors import InfeasibleBudgetError, RunError, UsageError
+from edgewright.pipeline.run import RunFolder
+from edgewright.pipeline.tabulate import columns
+from edgewright.search.archive import Archive, Evaluation
+from edgewright.search.budget import format_cost, parse_budgets
+from edgewright.search.pareto import front_indices
+from edgewright.spaces import Architecture, MobileSpace
+
+PREFERENCES = ("accuracy", "latency", "knee")
+
+
+@dataclass(frozen=True, slots=True)
+class Member:
+    """A network of the archive.
+
+    Attributes:
+        id: what ``--pick`` takes.
+        x: its encoding.
+        costs: by name: the error, devices in ms, and what else was counted.
+        architecture: its choices.
+        on_front: whether no other network of the archive beats it in every objective.
+        iteration: of the search, 0 for the initial design.
+    """
+
+    id: str
+    x: tuple[int, ...]
+    costs: dict[str, float]
+    architecture: Architecture
+    on_front: bool
+    iteration: int
+
+    @property
+    def accuracy(self) -> float:
+        """Validation top-1, 0 to 1."""
+        return 1.0 - self.costs["error"]
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the fields as JSON values."""
+        return {
+            "id": self.id,
+            "accuracy": self.accuracy,
+            "costs": self.costs,
+            "architecture": self.architecture.to_json(),
+            "encoding": list(self.x),
+        }
+
+    def text(self) -> str:
+        """Return a line for a terminal."""
+        costs = ", ".join(f"{n} {format_cost(n, v)}" for n, v in self.costs.items() if n != "error")
+        arch = self.architecture
+        return (
+            f"network {self.id}: validation accuracy {self.accuracy:.2%}, {costs}; "
+            f"{arch.resolution} px, depths {'-'.join(map(str, arch.depths))}"
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Front:
+    """All that a search evaluated.
+
+    Attributes:
+        members: in the order of evaluation; failures are left out.
+        objectives: names of what was minimised, the error first.
+        budgets: hard limits by name, in base units.
+        meta: what the archive depends on.
+        reports: of the iterations, as JSON values.
+    """
+
+    members: tuple[Member, ...]
+    objectives: tuple[str, ...]
+    budgets: dict[str, float]
+    meta: dict[str, Any]
+    reports: tuple[dict[str, Any], ...]
+
+    @property
+    def best(self) -> tuple[Member, ...]:
+        """The Pareto front, most accurate first."""
+        return tuple(sorted((m for m in self.members if m.on_front), key=lambda m: m.costs["error"]))
+
+    def find(self, pick: str) -> Member:
+        """Return the member of an id. Raises ``RunError``."""
+        for member in self.members:
+            if member.id == pick:
+                return member
+        raise RunError(
+            f"no network {pick!r} among the {len(self.members)} of this search; "
+            "`edgewright front show RUN` lists the best ones"
+        )
+
+    def pick(self, under: str = "", prefer: str = "accuracy") -> Member:
+        """Return one network of the front.
+
+        Args:
+            under: limits such as ``cpu=3ms``.
+            prefer: ``accuracy``, ``latency`` (the first device, or the first cost), or ``knee``: the
+                point farthest below the line through the front's ends.
+
+        Raises:
+            BudgetError: ``under`` cannot be read.
+            UsageError: ``prefer`` is unknown.
+            InfeasibleBudgetError: the front has no such network; the nearest value is named.
+        """
+        if prefer not in PREFERENCES:
+            raise UsageError(f"unknown preference {prefer!r}; known: {', '.join(PREFERENCES)}")
+        known = [name for name in (self.members[0].costs if self.members else {}) if name != "error"]
+        limits = parse_budgets(under, devices=known)
+        members = list(self.best)
+        for limit in limits:
+            if limit.name not in known:
+                raise UsageError(f"this search has no {limit.name!r}; it has {', '.join(known)}")
+            kept = [m for m in members if m.costs[limit.name] <= limit.limit]
+            if not kept:
+                least = min((m.costs[limit.name] for m in members), default=float("nan"))
+                raise InfeasibleBudgetError(
+                    f"no network of the front has {limit.name} at most {format_cost(limit.name, limit.limit)}; "
+                    f"the nearest has {format_cost(limit.name, least)}"
+                )
+            members = kept
+        if not members:
+            raise RunError("the search has no network yet; run `edgewright search` first")
+        cost = known[0] if known else "error"
+        if prefer == "accuracy":
+            return members[0]
+        if prefer == "latency":
+            return min(members, key=lambda m: m.costs[cost])
+        return members[_knee(np.array([[m.costs["error"], m.costs[cost]] for m in members]))]
+
+    def finalists(self, n: int) -> tuple[Member, ...]:
+        """Return at most ``n`` of the front, spread over it: most accurate and fastest included."""
+        best = self.best
+        if len(best) <= n:
+            return best
+        cost = next((name for name in self.objectives if name != "error"), "error")
+        ordered = sorted(best, key=lambda m: m.costs[cost])
+        places = np.unique(np.linspace(0, len(ordered) - 1, n).round().astype(int)) if n > 1 else [-1]
+        return tuple(ordered[i] for i in places)
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the front as JSON values."""
+        return {
+            "objectives": list(self.objectives),
+            "budgets": self.budgets,
+            "n_evaluations": len(self.members),
+            "front": [member.to_json() for member in self.best],
+        }
+
+    def text(self) -> str:
+        """Return a table for a terminal."""
+        names = [n for n in (self.members[0].costs if self.members else {}) if n != "error"]
+        rows = [
+            (m.id, f"{m.accuracy:.2%}", *(format_cost(n, m.costs[n]) for n in names), _shape(m.architecture))
+            for m in self.best
+        ]
+        return columns(rows, ("id", "accuracy", *names, "resolution and depths"))
+
+
+def _shape(arch: Architecture) -> str:
+    return f"{arch.resolution} px {'-'.join(map(str, arch.depths))}"
+
+
+def _knee(F: np.ndarray[Any, Any]) -> int:
+    """Return the row of ``F`` ``(n, 2)`` farthest below the line through the extremes."""
+    low, high = F.min(axis=0), F.max(axis=0)
+    scaled = (F - low) / np.where(high > low, high - low, 1.0)
+    return int(scaled.sum(axis=1).argmin())
+
+
+def load_front(run: Path, name: str = "default") -> Front:
+    """Return the front of a run's search. Raises ``RunError`` where there is none."""
+    folder = RunFolder.open(run)
+    path = folder.search_folder(name) / "archive.sqlite"
+    if not path.is_file():
+        raise RunError(f"run {run} has no search {name!r}; make one with: edgewright search --run {run}")
+    with Archive.read(path) as archive:
+        return front_from_archive(archive, folder.space)
+
+
+def front_from_archive(archive: Archive, space: MobileSpace) -> Front:
+    """Return the front of an archive."""
+    meta = archive.meta
+    rows = archive.succeeded
+    best = set(front_indices(archive.F).tolist()) if rows else set()
+    names = (*meta.get("objectives", ()), *meta.get("constraints", ()))
+    return Front(
+        members=tuple(_member(row, names, space, i in best) for i, row in enumerate(rows)),
+        objectives=tuple(meta.get("objectives", ())),
+        budgets=dict(meta.get("asked_budgets", meta.get("budgets", {}))),
+        meta=meta,
+        reports=archive.reports,
+    )
+
+
+def _member(row: Evaluation, names: tuple[str, ...], space: MobileSpace, on_front: bool) -> Member:
+    values = (*(row.objectives or ()), *row.constraints)
+    return Member(
+        id=str(row.id),
+        x=row.x,
+        costs=dict(zip(names, values, strict=True)),
+        architecture=space.decode(np.array(row.x, dtype=np.int64)),
+        on_front=on_front,
+        iteration=row.iteration,
+    )
