@@ -58,7 +58,8 @@ class Conditions:
         names = set(cls.__dataclass_fields__)
         if not isinstance(data, dict) or set(data) != names:
             raise TableError(f"conditions need exactly the keys {sorted(names)}")
-        return cls(**{k: tuple(v) if isinstance(v, list) else v for k, v in data.items()})
+        values: dict[str, Any] = {k: tuple(v) if isinstance(v, list) else v for k, v in data.items()}
+        return cls(**values)
 
 
 def read_conditions(*, root: Path = system.ROOT) -> Conditions:
@@ -71,7 +72,7 @@ def read_conditions(*, root: Path = system.ROOT) -> Conditions:
     temperatures = _temperatures(root) + [gpu.temperature_c for gpu in gpus]
     throttled = _pi_throttled(root) + tuple(reason for gpu in gpus for reason in gpu.throttled)
     return Conditions(
-        time_utc=datetime.now(timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ"),
+        time_utc=datetime.now(timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ"),  # noqa: UP017 - Python 3.10
         clocks_mhz=_clocks_mhz(root),
         governor=system.read_text("/sys/devices/system/cpu/cpu0/cpufreq/scaling_governor", root=root)
         or "none",
@@ -99,8 +100,8 @@ def check_gates(profile: DeviceProfile, conditions: Conditions) -> tuple[str, ..
         )
     if gates.governor is not None and conditions.governor not in (gates.governor, "none"):
         faults.append(
-            f"the CPU governor is {conditions.governor!r}, {profile.name} asks for {gates.governor!r}; set it "
-            f"with: echo {gates.governor} | sudo tee /sys/devices/system/cpu/cpu*/cpufreq/scaling_governor"
+            f"the CPU governor is {conditions.governor!r}, {profile.name} asks for {gates.governor!r}; "
+            f"set it with: echo {gates.governor} | sudo tee /sys/devices/system/cpu/cpu*/cpufreq/scaling_governor"
         )
     load = conditions.load_average
     if gates.max_load is not None and load is not None:

@@ -113,7 +113,7 @@ class Fingerprint:
         names = set(cls.__dataclass_fields__)
         if not isinstance(data, dict) or set(data) - {"digest"} != names:
             raise TableError(f"a fingerprint needs exactly the keys {sorted(names)}")
-        values = {
+        values: dict[str, Any] = {
             name: tuple(value) if isinstance(value, list) else value
             for name, value in data.items()
             if name != "digest"
@@ -142,7 +142,7 @@ def probe(*, root: Path = system.ROOT) -> Fingerprint:
         or "none",
         board=board,
         gpus=tuple(
-            f"{gpu.name}, {gpu.compute_capability}, {round(gpu.memory_bytes / 2**30)} GiB, driver {gpu.driver}"
+            f"{gpu.name}, {gpu.compute_capability}, {gpu.memory_bytes / 2**30:.0f} GiB, driver {gpu.driver}"
             for gpu in nvidia.list_gpus()
         ),
         hypervisor="hypervisor" in flags or "hypervisor" in board.lower(),
@@ -164,7 +164,7 @@ def _cpuinfo(root: Path) -> dict[str, str]:
 
 
 def _cpu_model(cpu: Mapping[str, str]) -> str:
-    names = ("vendor_id", "model name", "cpu family", "model", "stepping")  # x86
+    names: tuple[str, ...] = ("vendor_id", "model name", "cpu family", "model", "stepping")  # x86
     names += ("CPU implementer", "CPU part", "CPU variant", "CPU revision")  # Arm
     parts = [f"{name} {cpu[name]}" for name in names if cpu.get(name)]
     return ", ".join(parts) or platform.processor() or platform.machine()

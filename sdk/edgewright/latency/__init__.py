@@ -1,0 +1,1 @@
+"""Measuring latency, keeping it in tables, predicting it from them."""
