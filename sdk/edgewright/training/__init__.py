@@ -1,0 +1,1 @@
+"""Training a supernet so that its subnets need no training of their own."""

@@ -1,0 +1,113 @@
+"""Accuracy of one subnet: extract, calibrate, evaluate."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import nn
+from torch.nn import functional
+
+from edgewright.errors import DataError
+from edgewright.spaces.architecture import Architecture
+from edgewright.supernet.calibrate import calibrate
+from edgewright.supernet.extract import extract
+from edgewright.supernet.supernet import Supernet
+from edgewright.training.data.images import ImageData
+
+N_CALIBRATION = 1024  # images; the estimate of a mean over them is within about 3 % of a deviation
+
+
+@dataclass(frozen=True, slots=True)
+class Evaluation:
+    """How well a network does on a split.
+
+    Attributes:
+        top1: share of images classified correctly, in [0, 1].
+        loss: mean cross-entropy in nats.
+        n: images.
+    """
+
+    top1: float
+    loss: float
+    n: int
+
+    @property
+    def error(self) -> float:
+        """Share of images misclassified: the objective that search minimises."""
+        return 1.0 - self.top1
+
+
+@torch.inference_mode()
+def evaluate(
+    network: nn.Module, data: ImageData, *, split: str, resolution: int, batch_size: int = 256
+) -> Evaluation:
+    """Return how well ``network`` does on a split, in evaluation mode; its mode is restored.
+
+    Args:
+        network: maps ``(N, 3, resolution, resolution)`` to logits ``(N, n_classes)``.
+        data: holds the images.
+        split: ``train``, ``val`` or ``test``.
+        resolution: pixels per side that the network reads.
+        batch_size: images at a time; the result does not depend on it but for rounding.
+
+    Raises:
+        DataError: there is no such split, or no image in it.
+    """
+    images, labels = data.split(split)
+    if len(labels) == 0:
+        raise DataError(f"the {split} split holds no image; nothing can be evaluated on it")
+    mode = network.training
+    network.eval()
+    correct, loss = 0, 0.0
+    try:
+        for start in range(0, len(labels), batch_size):
+            y = labels[start : start + batch_size]
+            logits = network(data.prepare(images[start : start + batch_size], resolution))
+            correct += int((logits.argmax(dim=1) == y).sum())
+            loss += float(functional.cross_entropy(logits, y, reduction="sum"))
+    finally:
+        network.train(mode)
+    return Evaluation(top1=correct / len(labels), loss=loss / len(labels), n=len(labels))
+
+
+def calibrated_subnet(
+    supernet: Supernet,
+    arch: Architecture,
+    data: ImageData,
+    *,
+    n_calibration: int = N_CALIBRATION,
+    batch_size: int = 256,
+    seed: int = 0,
+) -> nn.Sequential:
+    """Return subnet ``arch`` as plain layers, calibrated on training images at its own resolution.
+
+    Raises:
+        ArchitectureError: ``arch`` is not of the supernet's space.
+    """
+    network = extract(supernet, arch)
+    images = data.calibration_images(n_calibration, seed=seed)
+    calibrate(network, data.prepared_batches(images, arch.resolution, batch_size))
+    return network
+
+
+def evaluate_subnet(
+    supernet: Supernet,
+    arch: Architecture,
+    data: ImageData,
+    *,
+    split: str = "val",
+    n_calibration: int = N_CALIBRATION,
+    batch_size: int = 256,
+    seed: int = 0,
+) -> Evaluation:
+    """Return how well subnet ``arch`` does with inherited weights, after calibration.
+
+    Raises:
+        ArchitectureError: ``arch`` is not of the supernet's space.
+        DataError: there is no such split, or no image in it.
+    """
+    network = calibrated_subnet(
+        supernet, arch, data, n_calibration=n_calibration, batch_size=batch_size, seed=seed
+    )
+    return evaluate(network, data, split=split, resolution=arch.resolution, batch_size=batch_size)
