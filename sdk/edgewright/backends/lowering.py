@@ -200,9 +200,9 @@ class _Lowering:
             if _given(node, "end_dim", 2, -1) != -1:
                 raise _unsupported(node, "flatten of some axes")
             self._append(node, Flatten, inputs=self._inputs(node, 1))
-        elif target is F.adaptive_avg_pool2d and _given(node, "output_size", 1, None) in (1, (1, 1)):
-            self._append(node, GlobalMean, inputs=self._inputs(node, 1))
-        elif target in (torch.mean, "mean") and _is_spatial_mean(node):
+        elif (target is F.adaptive_avg_pool2d and _given(node, "output_size", 1, None) in (1, (1, 1))) or (
+            target in (torch.mean, "mean") and _is_spatial_mean(node)
+        ):
             self._append(node, GlobalMean, inputs=self._inputs(node, 1))
         else:
             raise _unsupported(node, getattr(target, "__name__", str(target)))

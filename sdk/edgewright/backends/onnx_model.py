@@ -120,7 +120,7 @@ class _Writer:
                 self.node("Gemm", inputs, output, transB=1)
             case Activation(kind="relu6"):
                 bounds = [
-                    self.weight(f"{output}.{name}", np.float32(value))
+                    self.weight(f"{output}.{name}", np.array(value, np.float32))
                     for name, value in (("min", 0), ("max", 6))
                 ]
                 self.node("Clip", inputs + bounds, output)
@@ -142,7 +142,7 @@ class _Writer:
 def _export_by_torch(
     module: nn.Module, in_shape: tuple[int, int, int, int], cause: ExportError
 ) -> onnx.ModelProto:
-    import io  # noqa: I001
+    import io
 
     import torch
 

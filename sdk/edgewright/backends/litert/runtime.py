@@ -69,11 +69,11 @@ class LiteRTSession:
 
     def __init__(self, interpreter: Any) -> None:
         self._interpreter = interpreter
-        inputs, outputs = interpreter.get_input_details(), interpreter.get_output_details()
-        self._indices = [detail["index"] for detail in inputs]
-        self._out_indices = [detail["index"] for detail in outputs]
-        self._inputs = tuple(map(_spec, inputs))
-        self._outputs = tuple(map(_spec, outputs))
+        inputs, outputs = _named_details(interpreter)
+        self._indices = [detail["index"] for detail in inputs.values()]
+        self._out_indices = [detail["index"] for detail in outputs.values()]
+        self._inputs = tuple(_spec(name, detail) for name, detail in inputs.items())
+        self._outputs = tuple(_spec(name, detail) for name, detail in outputs.items())
 
     @property
     def inputs(self) -> tuple[TensorSpec, ...]:
@@ -111,7 +111,19 @@ class LiteRTSession:
         """Return at once: a CPU session answers when it is done."""
 
 
-def _spec(detail: Mapping[str, Any]) -> TensorSpec:
+def _named_details(interpreter: Any) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Return the details of inputs and outputs by name.
+
+    The names are those of the signature where there is one: a quantizer renames tensors.
+    """
+    if len(interpreter.get_signature_list()) == 1:
+        runner = interpreter.get_signature_runner()
+        return runner.get_input_details(), runner.get_output_details()
+    inputs, outputs = interpreter.get_input_details(), interpreter.get_output_details()
+    return {d["name"]: d for d in inputs}, {d["name"]: d for d in outputs}
+
+
+def _spec(name: str, detail: Mapping[str, Any]) -> TensorSpec:
     shape = tuple(int(size) for size in detail["shape"])
     layout = "NHWC" if len(shape) == 4 else ""
-    return TensorSpec(str(detail["name"]), shape, np.dtype(detail["dtype"]).name, layout)
+    return TensorSpec(name, shape, np.dtype(detail["dtype"]).name, layout)

@@ -110,13 +110,15 @@ class OnnxSession:
     def bind(self, feeds: Mapping[str, NDArray[np.generic]]) -> Callable[[], object]:
         """Return one inference as a callable; inputs and outputs stay where the runtime put them."""
         binding = self._session.io_binding()
-        for spec, array in zip(self._inputs, checked_feeds(self._inputs, feeds), strict=True):
+        # The binding reads the arrays in place: the callable below keeps them alive.
+        arrays = checked_feeds(self._inputs, feeds)
+        for spec, array in zip(self._inputs, arrays, strict=True):
             binding.bind_cpu_input(spec.name, array)
         for spec in self._outputs:
             binding.bind_output(spec.name, "cpu")
         session = self._session
 
-        def infer() -> None:
+        def infer(_arrays: object = arrays) -> None:
             session.run_with_iobinding(binding)
 
         return infer

@@ -1,0 +1,67 @@
+"""Static int8 quantization of ONNX models, in Q/DQ form, by ONNX Runtime's own quantizer."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import onnx
+from numpy.typing import NDArray
+
+from edgewright.backends.registry import missing_extra
+from edgewright.backends.silence import silent
+from edgewright.errors import ExportError
+
+
+def quantize(
+    model: onnx.ModelProto, calibration: NDArray[np.float32], *, symmetric: bool = False
+) -> onnx.ModelProto:
+    """Return ``model`` with int8 weights and activations; input and output stay float32.
+
+    Weights are quantized per output channel, activations per tensor between the extremes seen on
+    ``calibration``.
+
+    Args:
+        model: fp32, one image input.
+        calibration: ``(n, C, H, W)``.
+        symmetric: zero points of 0 and float biases, which is what TensorRT takes.
+
+    Raises:
+        ExportError: the quantizer cannot do it.
+        MissingExtraError: onnxruntime is not installed.
+    """
+    try:
+        from onnxruntime import quantization
+    except ModuleNotFoundError as error:
+        raise missing_extra("onnxruntime", "onnxruntime") from error
+
+    class Images(quantization.CalibrationDataReader):  # type: ignore[misc]
+        """Feeds the calibration images one by one."""
+
+        def __init__(self) -> None:
+            self.images: Iterator[NDArray[np.float32]] = iter(calibration)
+
+        def get_next(self) -> dict[str, NDArray[np.float32]] | None:
+            image = next(self.images, None)
+            return None if image is None else {model.graph.input[0].name: image[None]}
+
+    extra = {"ActivationSymmetric": symmetric, "WeightSymmetric": True, "QuantizeBias": not symmetric}
+    try:
+        with silent(), tempfile.TemporaryDirectory() as folder:
+            path = Path(folder) / "int8.onnx"
+            quantization.quantize_static(
+                model,
+                path,
+                Images(),
+                quant_format=quantization.QuantFormat.QDQ,
+                per_channel=True,
+                activation_type=quantization.QuantType.QInt8,
+                weight_type=quantization.QuantType.QInt8,
+                calibrate_method=quantization.CalibrationMethod.MinMax,
+                extra_options=extra,
+            )
+            return onnx.load(path)
+    except Exception as error:  # the quantizer raises whatever its parts do
+        raise ExportError(f"onnxruntime cannot quantize the model: {error!s:.300}") from error
