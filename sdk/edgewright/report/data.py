@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Literal, TypeGuard
 
 from edgewright.spaces.operator import Operator
 
@@ -17,7 +17,7 @@ Verdict = Literal["met", "violated", "not verified"]
 ParityStatus = Literal["passed", "failed", "not verified"]
 
 
-def known(value: float | None) -> bool:
+def known(value: float | None) -> TypeGuard[float]:
     """Return whether ``value`` is a finite number."""
     return value is not None and math.isfinite(value)
 
@@ -86,7 +86,6 @@ class PredictionPoint:
         """``predicted / measured - 1``; ``None`` where either is unknown."""
         if not (known(self.predicted_ms) and known(self.measured_ms)) or not self.measured_ms:
             return None
-        assert self.predicted_ms is not None
         return self.predicted_ms / self.measured_ms - 1
 
 
@@ -181,17 +180,13 @@ class Finalist:
     def violations(self) -> tuple[str, ...]:
         """What fails, one line each, with the figures."""
         found = list(self.faults)
-        if self._over(self.measured_ms, self.budget_ms):
-            assert self.measured_ms is not None and self.budget_ms is not None
-            found.append(
-                f"measured {self.measured_ms:.3g} ms, budget {self.budget_ms:.3g} ms"
-                + (f" ({self.measured_ms / self.budget_ms - 1:.1%} over)" if self.budget_ms > 0 else "")
-            )
-        if self._over(self.size_bytes, self.size_budget_bytes):
-            assert self.size_bytes is not None and self.size_budget_bytes is not None
-            found.append(
-                f"file of {self.size_bytes / 1e6:.3g} MB, budget {self.size_budget_bytes / 1e6:.3g} MB"
-            )
+        measured, budget = self.measured_ms, self.budget_ms
+        if known(measured) and known(budget) and measured > budget:
+            over = f" ({measured / budget - 1:.1%} over)" if budget > 0 else ""
+            found.append(f"measured {measured:.4g} ms, budget {budget:.4g} ms{over}")
+        size, limit = self.size_bytes, self.size_budget_bytes
+        if known(size) and known(limit) and size > limit:
+            found.append(f"file of {size / 1e6:.4g} MB, budget {limit / 1e6:.4g} MB")
         if self.parity == "failed":
             found.append(f"disagrees with torch: {self.parity_detail or 'no detail'}")
         return tuple(found)
@@ -204,10 +199,6 @@ class Finalist:
         unmeasured = self.budget_ms is not None and not known(self.measured_ms)
         unsized = self.size_budget_bytes is not None and not known(self.size_bytes)
         return "not verified" if unmeasured or unsized or self.parity != "passed" else "met"
-
-    @staticmethod
-    def _over(value: float | None, limit: float | None) -> bool:
-        return value is not None and limit is not None and math.isfinite(value) and value > limit
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

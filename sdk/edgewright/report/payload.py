@@ -1,0 +1,132 @@
+"""What the page's scripts read: one JSON value, free of NaN."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from edgewright.report.data import FrontPoint, Objective, ReportData, known
+from edgewright.report.headline import is_feasible
+from edgewright.report.text import display_scale, objective_value
+from edgewright.spaces.operator import Operator
+
+
+def payload(data: ReportData) -> dict[str, Any]:
+    """Return the JSON value that ``templates/*.js`` draw from."""
+    operators = _operators(data)
+    index = {operator: i for i, operator in enumerate(operators)}
+    objectives = [_objective(o, data) for o in data.objectives]
+    finalists = {f.id for f in data.finalists}
+
+    def point(p: FrontPoint, *, baseline: bool) -> dict[str, Any]:
+        return {
+            "id": p.id,
+            "values": [
+                _scaled(objective_value(o, p.objectives.get(o.key)), described["factor"])
+                for o, described in zip(data.objectives, objectives, strict=True)
+            ],
+            "operators": [index[operator] for operator in p.operators],
+            "depths": list(p.depths),
+            "front": p.on_front,
+            "feasible": is_feasible(p, data.objectives),
+            "finalist": p.id in finalists and not baseline,
+            "baseline": baseline,
+            "iteration": p.iteration,
+        }
+
+    return {
+        "run": data.run,
+        "objectives": objectives,
+        "operators": [_operator(operator) for operator in operators],
+        "points": [point(p, baseline=False) for p in data.points]
+        + [point(p, baseline=True) for p in data.baselines],
+        "finalists": [
+            {
+                "id": f.id,
+                "device": f.device,
+                "precision": f.precision,
+                "measured": finite(f.measured_ms),
+                "verdict": f.verdict,
+            }
+            for f in data.finalists
+        ],
+        "predictions": _predictions(data),
+        "hypervolume": [
+            {"x": h.evaluations, "hypervolume": finite(h.hypervolume), "tau": finite(h.tau)}
+            for h in data.hypervolume
+        ],
+        "training": [
+            {
+                "epoch": t.epoch,
+                "loss": finite(t.loss),
+                "accuracies": {name: _scaled(finite(a), 100.0) for name, a in t.accuracies.items()},
+            }
+            for t in data.training
+        ],
+    }
+
+
+def finite(value: float | None) -> float | None:
+    """Return ``value`` where it is a finite number, else ``None``: JSON has no NaN."""
+    return float(value) if known(value) else None
+
+
+def _scaled(value: float | None, factor: float) -> float | None:
+    return None if value is None else float(f"{value * factor:.7g}")
+
+
+def _objective(objective: Objective, data: ReportData) -> dict[str, Any]:
+    values = [p.objectives.get(objective.key) for p in (*data.points, *data.baselines)]
+    values.append(objective.budget)
+    factor, unit = display_scale(objective.unit, max((abs(v) for v in values if known(v)), default=1.0))
+    return {
+        "label": objective.label,
+        "unit": unit,
+        "factor": factor,
+        "budget": _scaled(objective_value(objective, objective.budget), factor),
+        "higher": objective.complement,
+    }
+
+
+def _operators(data: ReportData) -> Sequence[Operator]:
+    return sorted({o for p in (*data.points, *data.baselines) for o in p.operators})
+
+
+def _operator(operator: Operator) -> dict[str, Any]:
+    """Return what the diagram draws; the expansion is the ratio of widths, as in the space."""
+    ratio = operator.mid_channels / operator.in_channels if operator.in_channels else 0.0
+    return {
+        "kind": operator.kind,
+        "size": operator.in_size,
+        "outSize": operator.out_size,
+        "in": operator.in_channels,
+        "mid": operator.mid_channels,
+        "out": operator.out_channels,
+        "hidden": operator.hidden_channels,
+        "kernel": operator.kernel_size,
+        "stride": operator.stride,
+        "expand": float(f"{ratio:.2g}"),
+        "se": operator.se,
+        "act": operator.act,
+        "residual": operator.residual,
+    }
+
+
+def _predictions(data: ReportData) -> list[dict[str, Any]]:
+    devices = dict.fromkeys(p.device for p in data.predictions)
+    return [
+        {
+            "device": device,
+            "points": [
+                {
+                    "id": p.id,
+                    "predicted": p.predicted_ms,
+                    "measured": p.measured_ms,
+                    "role": p.role,
+                }
+                for p in data.predictions
+                if p.device == device and p.relative_error is not None
+            ],
+        }
+        for device in devices
+    ]

@@ -1,0 +1,9 @@
+const data = JSON.parse(document.getElementById("data").textContent);
+// The colours must be known before anything is drawn, and the front draws itself when it starts.
+let redrawFront = null;
+startTheme(() => {
+  redrawFront = redrawFront ? (redrawFront(), redrawFront) : startFront(data);
+  drawPredictions(data);
+  drawSearch(data);
+  drawTraining(data);
+});

@@ -1,0 +1,181 @@
+"""A whole run as a report sees it, with latencies and errors from a made-up but sensible law."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from edgewright.report.data import (
+    Finalist,
+    FrontPoint,
+    HypervolumePoint,
+    Objective,
+    PredictionPoint,
+    ReportData,
+    TableSummary,
+    TrainingPoint,
+)
+from edgewright.spaces import find_space
+
+DEVICES = ("local-cpu-onnxruntime", "local-cpu-litert")
+
+
+def objectives() -> tuple[Objective, ...]:
+    return (
+        Objective(key="error", label="Validation accuracy", unit="fraction", complement=True),
+        Objective(key="ort", label="Latency on local-cpu-onnxruntime", unit="ms", budget=1.6),
+        Objective(key="litert", label="Latency on local-cpu-litert", unit="ms", budget=1.4),
+        Objective(key="size", label="Size", unit="B", budget=4.2e6),
+        Objective(key="macs", label="MACs"),
+    )
+
+
+def points(n: int, seed: int = 0) -> tuple[FrontPoint, ...]:
+    rng = np.random.default_rng(seed)
+    space = find_space("mobilenetv3-small-image")
+    X = np.unique(space.sample(rng, n), axis=0)
+    rng.shuffle(X)
+    macs = space.tabulate(lambda o: float(o.macs))(X)
+    params = space.tabulate(lambda o: float(o.params))(X)
+    ort = macs / macs.max() * 2.2 + 0.2 + rng.normal(0, 0.03, len(X))
+    litert = macs / macs.max() * 1.9 + 0.25 + rng.normal(0, 0.03, len(X))
+    error = 0.02 + 0.09 * np.exp(-2 * macs / macs.max()) + rng.normal(0, 0.004, len(X))
+    F = np.stack([error, ort, litert, 4 * params, macs], axis=1)
+    feasible = (ort <= 1.6) & (litert <= 1.4) & (4 * params <= 4.2e6)
+    found = []
+    for i, x in enumerate(X):
+        dominated = any(
+            bool((F[j, :2] <= F[i, :2]).all() and (F[j, :2] < F[i, :2]).any())
+            for j in np.flatnonzero(feasible)
+        )
+        arch = space.decode(x)
+        found.append(
+            FrontPoint(
+                id=f"n{i:04d}",
+                objectives=dict(zip(("error", "ort", "litert", "size", "macs"), F[i].tolist(), strict=True)),
+                operators=space.operators(arch),
+                depths=arch.depths,
+                on_front=bool(feasible[i]) and not dominated,
+                iteration=i // 16,
+            )
+        )
+    return tuple(found)
+
+
+def finalists(found: tuple[FrontPoint, ...]) -> tuple[Finalist, ...]:
+    front = sorted((p for p in found if p.on_front), key=lambda p: p.objectives["error"] or 0.0)
+    rows = []
+    for p in (front[0], front[len(front) // 2]):
+        for device, key, budget in zip(DEVICES, ("ort", "litert"), (1.6, 1.4), strict=True):
+            latency, error = p.objectives[key], p.objectives["error"]
+            assert latency is not None
+            assert error is not None
+            rows.append(
+                Finalist(
+                    id=p.id,
+                    device=device,
+                    artifact=f"compiled/{p.id}-{device}-fp32.{'onnx' if key == 'ort' else 'tflite'}",
+                    predicted_ms=latency,
+                    measured_ms=latency * 0.985,
+                    p95_ms=latency * 1.06,
+                    budget_ms=budget,
+                    accuracy_torch=1 - error,
+                    accuracy_artifact=1 - error,
+                    parity="passed",
+                    parity_detail="max difference 2.1e-06 of the output range over 64 images",
+                    size_bytes=2_345_678,
+                )
+            )
+    return tuple(rows)
+
+
+def predictions(seed: int = 1) -> tuple[PredictionPoint, ...]:
+    rng = np.random.default_rng(seed)
+    rows = []
+    for device in DEVICES:
+        for i, measured in enumerate(rng.uniform(0.3, 2.4, 36)):
+            predicted = float(measured * rng.normal(1.004, 0.03))
+            role = "fit" if i < 18 else "validate"
+            rows.append(
+                PredictionPoint(
+                    device=device, id=f"v{i}", predicted_ms=predicted, measured_ms=float(measured), role=role
+                )
+            )
+    return tuple(rows)
+
+
+def tables() -> tuple[TableSummary, ...]:
+    return tuple(
+        TableSummary(
+            device=device,
+            runtime=runtime,
+            threads=1,
+            space="mobilenetv3-small-image",
+            n_operators=351,
+            n_failures=i,
+            n_fit=18,
+            n_validate=18,
+            mape=mape,
+            within_5=0.89,
+            within_10=1.0,
+            spearman=0.996,
+            bias=0.004,
+            anchor_drift=drift,
+            conditions={"governor": "performance", "clock": "2.6 GHz", "load average": "0.4"},
+            created="2026-11-21T22:00:00Z",
+            table_id="c0ffee",
+        )
+        for i, (device, runtime, mape, drift) in enumerate(
+            zip(
+                DEVICES,
+                ("onnxruntime 1.23.0", "ai-edge-litert 2.3.0"),
+                (0.021, 0.064),
+                (0.012, 0.03),
+                strict=True,
+            )
+        )
+    )
+
+
+def full(n: int = 200) -> ReportData:
+    found = points(n)
+    rng = np.random.default_rng(3)
+    return ReportData(
+        title="Handwritten digits on this machine",
+        subtitle="mobilenetv3-small-image · scikit-learn digits · 2026-11-21",
+        objectives=objectives(),
+        points=found,
+        baselines=(
+            FrontPoint(
+                id="uniform x0.5",
+                objectives={"error": 0.075, "ort": 0.9, "litert": 0.85, "size": 1.1e6, "macs": 4.1e6},
+            ),
+        ),
+        finalists=finalists(found),
+        tables=tables(),
+        predictions=predictions(),
+        hypervolume=tuple(
+            HypervolumePoint(
+                evaluations=16 * (i + 1),
+                hypervolume=0.8 * (1 - 0.5 * 0.7**i),
+                tau=None if i == 0 else float(rng.uniform(0.6, 0.9)),
+            )
+            for i in range(12)
+        ),
+        training=tuple(
+            TrainingPoint(
+                epoch=e,
+                loss=2.3 * 0.85**e + 0.2,
+                accuracies={"largest": 0.98 - 0.6 * 0.7**e, "smallest": 0.94 - 0.7 * 0.75**e},
+            )
+            for e in range(1, 31)
+        ),
+        provenance={
+            "Software": {"edgewright": "0.1.0", "torch": "2.9.0", "onnxruntime": "1.23.0"},
+            "Run": {
+                "seed": "0",
+                "space digest": "3f" * 32,
+                "command": "edgewright demo --out edgewright-demo",
+            },
+        },
+        run="edgewright-demo/run",
+    )
