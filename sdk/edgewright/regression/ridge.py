@@ -1,0 +1,59 @@
+"""Ridge regression whose penalty is chosen by exact leave-one-out error."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from edgewright.regression.base import FloatArray, NotFittedError, Prediction, Standardiser
+
+if TYPE_CHECKING:
+    from typing import Self
+
+
+@dataclass(frozen=True, slots=True)
+class _Fitted:
+    standardiser: Standardiser
+    weights: FloatArray  # (n_kept,)
+    penalty: float
+
+
+class Ridge:
+    """Linear regression with an L2 penalty on standardised features.
+
+    Args:
+        penalties: relative to the number of samples; the one of least leave-one-out error is
+            taken, by the closed form of generalised cross-validation's exact cousin (PRESS).
+    """
+
+    def __init__(self, penalties: tuple[float, ...] = tuple(float(10.0**k) for k in range(-6, 4))) -> None:
+        self.penalties = penalties
+        self._fitted: _Fitted | None = None
+
+    def fit(self, X: FloatArray, y: FloatArray) -> Self:
+        """Fit ``X`` ``(n, n_features)`` to ``y`` ``(n,)``. Raises ``UsageError``."""
+        standardiser = Standardiser.of(X, y)
+        Z, t = standardiser.features(X), (y - standardiser.y_mean) / standardiser.y_scale
+        U, s, Vt = np.linalg.svd(Z, full_matrices=False)
+        projected = U.T @ t
+        best = (np.inf, 0.0, np.zeros(len(s)))
+        for relative in self.penalties:
+            penalty = relative * len(y)
+            shrink = s**2 / (s**2 + penalty)
+            # The intercept takes 1/n of each point's leverage.
+            leverage = (U**2 * shrink).sum(axis=1) + 1.0 / len(y)
+            residual = (t - U @ (shrink * projected)) / np.maximum(1.0 - leverage, 1e-6)
+            error = float((residual**2).mean())
+            if error < best[0]:
+                best = (error, penalty, s / (s**2 + penalty) * projected)
+        self._fitted = _Fitted(standardiser, Vt.T @ best[2], best[1])
+        return self
+
+    def predict(self, X: FloatArray) -> Prediction:
+        """Predict ``X`` ``(m, n_features)``, without uncertainty. Raises ``NotFittedError``."""
+        if self._fitted is None:
+            raise NotFittedError("Ridge.predict needs fit first")
+        known = self._fitted.standardiser
+        return Prediction(known.features(X) @ self._fitted.weights * known.y_scale + known.y_mean)

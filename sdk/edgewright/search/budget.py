@@ -1,0 +1,108 @@
+"""Budgets: the hard limits of a search, as a user writes them."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from edgewright.errors import BudgetError
+
+# Factors to the base unit of each quantity. kB and KB are both read as 1000 bytes: users write
+# either, and the difference to KiB is below what a budget is precise to.
+TIME_UNITS = {"us": 1e-3, "µs": 1e-3, "ms": 1.0, "s": 1e3}
+SIZE_UNITS = {"B": 1.0, "kB": 1e3, "KB": 1e3, "MB": 1e6, "GB": 1e9, "KiB": 2.0**10, "MiB": 2.0**20}
+COUNT_UNITS = {"": 1.0, "k": 1e3, "K": 1e3, "M": 1e6, "G": 1e9}
+
+#: Costs that are not latencies: their units and the base unit of their limit.
+QUANTITIES = {"size": (SIZE_UNITS, "B"), "macs": (COUNT_UNITS, ""), "params": (COUNT_UNITS, "")}
+EXAMPLE = "cpu=4ms,size=2MB,macs=30M,params=0.5M"
+
+_ITEM = re.compile(r"(?P<name>[A-Za-z][\w.+-]*)\s*(?:=|<=)\s*(?P<value>[^\sA-Za-zµ]*)\s*(?P<unit>[A-Za-zµ]*)")
+
+
+@dataclass(frozen=True, slots=True)
+class Budget:
+    """An upper limit on one cost of a network.
+
+    Attributes:
+        name: ``size``, ``macs``, ``params`` or the name of a device.
+        limit: in ``unit``; a network that costs exactly this much is feasible.
+        unit: base unit: ``ms`` for a device, ``B`` for ``size``, none for counts.
+    """
+
+    name: str
+    limit: float
+    unit: str
+
+    def __str__(self) -> str:
+        return f"{self.name}={format_cost(self.name, self.limit).replace(' ', '')}"
+
+
+def unit_of(name: str) -> str:
+    """Return the base unit of a cost: ``B``, none for counts, or ``ms`` for a device's latency."""
+    return QUANTITIES[name][1] if name in QUANTITIES else "ms"
+
+
+def format_cost(name: str, value: float) -> str:
+    """Return a cost with a readable unit, four significant digits: ``2.31 ms``, ``1.8 MB``."""
+    units = QUANTITIES[name][0] if name in QUANTITIES else TIME_UNITS
+    shown = {"size": ("B", "kB", "MB", "GB"), "macs": ("", "k", "M", "G"), "params": ("", "k", "M", "G")}
+    chosen = "ms"
+    if name in shown:
+        fitting = [unit for unit in shown[name] if abs(value) >= units[unit]]
+        chosen = fitting[-1] if fitting else shown[name][0]
+    return f"{value / units[chosen]:.4g} {chosen}".rstrip()
+
+
+def parse_budgets(text: str, *, devices: Sequence[str] | None = None) -> tuple[Budget, ...]:
+    """Return the budgets written as ``cpu=4ms,size=2MB``, in the order written.
+
+    Args:
+        text: comma-separated ``name=value`` with a unit: us, ms or s for devices; B, kB, MB, MiB …
+            for ``size``; none, k, M or G for ``macs`` and ``params``. An empty text is no budget.
+        devices: names whose latency may be limited; None leaves any name to be a device's.
+
+    Raises:
+        BudgetError: names every fault of ``text`` at once.
+    """
+    budgets: dict[str, Budget] = {}
+    faults = list[str]()
+    for part in (piece.strip() for piece in text.split(",")):
+        if not part:
+            if text.strip():
+                faults.append("an item between commas is empty")
+            continue
+        parsed = _parse_item(part, devices)
+        if isinstance(parsed, str):
+            faults.append(parsed)
+        elif parsed.name in budgets:
+            faults.append(f"{parsed.name!r} is given twice")
+        else:
+            budgets[parsed.name] = parsed
+    if faults:
+        raise BudgetError(f"cannot read the budget {text!r}: {'; '.join(faults)}; write it as {EXAMPLE}")
+    return tuple(budgets.values())
+
+
+def _parse_item(part: str, devices: Sequence[str] | None) -> Budget | str:
+    """Return the budget of one item, or what is wrong with it."""
+    match = _ITEM.fullmatch(part)
+    if match is None:
+        return f"{part!r} is not NAME=VALUE"
+    name, number, unit = match["name"], match["value"], match["unit"]
+    if devices is not None and name not in QUANTITIES and name not in devices:
+        known = ", ".join([*devices, *QUANTITIES])
+        return f"unknown name {name!r} (known: {known})"
+    units = QUANTITIES[name][0] if name in QUANTITIES else TIME_UNITS
+    try:
+        value = float(number)
+    except ValueError:
+        return f"{name!r} needs a number, got {number + unit!r}"
+    if unit not in units:
+        wanted = ", ".join(key or "none" for key in units)
+        return f"{name!r} takes the units {wanted}, got {unit or 'none'}"
+    if not math.isfinite(value) or value <= 0:
+        return f"{name!r} must be above 0, got {number}{unit}"
+    return Budget(name, value * units[unit], unit_of(name))

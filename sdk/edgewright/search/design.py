@@ -1,0 +1,48 @@
+"""The initial design: the networks that the first surrogate learns from."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from edgewright.search.feasible import FeasibleSet
+from edgewright.spaces.architecture import IntArray, Space
+
+
+def initial_design(space: Space, feasible: FeasibleSet, n: int, rng: np.random.Generator) -> IntArray:
+    """Return up to ``n`` distinct feasible encodings, the smallest and the largest first.
+
+    Random networks of a space with many blocks are all of about the same size, yet the front spans
+    all sizes. So networks are drawn with uniform depths, as in NATv2 (arXiv:2307.00960), and then
+    every other one is mixed with the smallest or the largest, in shares that are spread evenly.
+
+    Args:
+        space: what is searched.
+        feasible: only its members are returned.
+        n: how many; fewer come back only where fewer are feasible.
+        rng: the randomness of iteration 0.
+    """
+    low, high = space.encode(space.smallest()), space.encode(space.largest())
+    ends = np.stack([low, high])
+    if not feasible.contains(ends).all():
+        ends = np.stack([_end(feasible, low, rng, largest=False), _end(feasible, high, rng, largest=True)])
+    X = space.sample(rng, max(0, n - 2))
+    share = np.linspace(-1.0, 1.0, num=len(X))[rng.permutation(len(X))]  # < 0: towards the smallest
+    share[::2] = 0.0
+    towards = np.where(share[:, None] < 0, low, high)
+    X = np.where(rng.random(X.shape) < np.abs(share[:, None]), towards, X)
+    X = feasible.pull(X, rng)
+    distinct = list(dict.fromkeys(tuple(row) for row in np.concatenate([ends, X]).tolist()))[:n]
+    missing = n - len(distinct)
+    if missing:
+        extra = feasible.fresh(rng, missing, frozenset(distinct))
+        distinct += [tuple(row) for row in extra.tolist()]
+    return np.array(distinct, dtype=np.int64)
+
+
+def _end(feasible: FeasibleSet, x: IntArray, rng: np.random.Generator, *, largest: bool) -> IntArray:
+    """Return a feasible network near ``x``, of the most or least use of the budgets among some."""
+    if feasible.contains(x[None])[0]:
+        return x
+    pulled = feasible.pull(np.tile(x, (64, 1)), rng)
+    used = feasible.problem.violation(pulled)
+    return pulled[int(np.argmax(used) if largest else np.argmin(used))]

@@ -1,0 +1,307 @@
+"""The search: initial design, then surrogate, infill and true evaluation until the budget is spent.
+
+1. Refuse budgets that no network meets, and an archive made with other inputs.
+2. Iteration 0 evaluates the initial design (:mod:`edgewright.search.design`).
+3. Each later iteration fits a surrogate to the archive, searches it with NSGA-II, chooses the
+   infill (:mod:`edgewright.search.step`) and evaluates it for real.
+
+This is MSuNAS (arXiv:2007.10396, algorithm 1) with exact costs in place of learned ones. What an
+iteration proposes depends on the archive before it and on ``[seed, iteration]`` alone, so a search
+that was killed proposes the same again and evaluates only what is missing.
+"""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
+
+import numpy as np
+
+from edgewright.errors import RunError, SDKError, UsageError
+from edgewright.files import digest_of
+from edgewright.search.archive import Archive, Evaluation
+from edgewright.search.config import (
+    Cost,
+    Evaluator,
+    Failure,
+    IterationReport,
+    Problem,
+    SearchConfig,
+    SearchResult,
+)
+from edgewright.search.design import initial_design
+from edgewright.search.feasible import FeasibleSet, require_feasible
+from edgewright.search.hypervolume import normalised_hypervolume, reference_point
+from edgewright.search.pareto import front_indices
+from edgewright.search.step import Proposal, propose
+from edgewright.search.surrogate import fidelity, require_known
+from edgewright.spaces.architecture import FloatArray, IntArray, Space
+
+Clock = Callable[[], float]
+
+
+def run_search(
+    space: Space,
+    *,
+    evaluate: Evaluator,
+    objectives: Mapping[str, Cost],
+    budgets: Mapping[str, float],
+    archive: Archive,
+    config: SearchConfig,
+    constraints: Mapping[str, Cost] | None = None,
+    on_iteration: Callable[[IterationReport], None] | None = None,
+    on_evaluation: Callable[[Evaluation], None] | None = None,
+    clock: Clock = time.perf_counter,
+) -> SearchResult:
+    """Search ``space`` for networks of least error and cost, and return their front.
+
+    Args:
+        space: what is searched.
+        evaluate: true validation error of encodings ``(k, n_var)``, in order. A value that is not
+            finite, a :class:`Failure` and an exception that is not an ``SDKError`` quarantine the
+            network; they are never scored.
+        objectives: exact costs minimised beside the error, by name; each maps ``(n, n_var)`` to
+            ``(n,)``, at least 0.
+        budgets: upper limits by name of an objective or constraint, in its unit. Only networks
+            within all of them are evaluated.
+        archive: grows by each evaluation; the same archive continues where it was left.
+        config: how the search goes. ``evaluations`` may be raised when continuing.
+        constraints: exact costs that are limited by ``budgets`` but not minimised.
+        on_iteration: called after each iteration.
+        on_evaluation: called after each evaluation is saved.
+        clock: seconds.
+
+    Raises:
+        UsageError: names of objectives, constraints and budgets do not fit each other.
+        InfeasibleBudgetError: no network meets the budgets; the nearest feasible value is named.
+        RunError: the archive was made with other inputs, or every evaluation fails.
+        StorageError: the archive cannot be written.
+    """
+    require_known(config.surrogate)
+    problem = _problem(objectives, budgets, constraints or {})
+    feasible = require_feasible(space, problem)
+    archive.require(_provenance(space, problem, config))
+    search = _Search(space, evaluate, problem, feasible, archive, config, on_evaluation or _ignore, clock)
+    reports = list[IterationReport]()
+    for report in search.iterations():
+        reports.append(report)
+        if on_iteration is not None:
+            on_iteration(report)
+    return search.result(tuple(reports))
+
+
+def _ignore(_: Evaluation) -> None:
+    """Do nothing."""
+
+
+def _problem(
+    objectives: Mapping[str, Cost], budgets: Mapping[str, float], constraints: Mapping[str, Cost]
+) -> Problem:
+    """Return the problem. Raises ``UsageError`` with all faults of its names and limits."""
+    known = {*objectives, *constraints}
+    faults = [f"{name!r} is reserved for the evaluator" for name in sorted({"error"} & known)]
+    faults += [
+        f"{name!r} is both objective and constraint" for name in sorted({*objectives} & {*constraints})
+    ]
+    faults += [f"the budget {name!r} limits nothing that is computed" for name in sorted({*budgets} - known)]
+    faults += [f"the constraint {name!r} has no budget" for name in sorted({*constraints} - {*budgets})]
+    faults += [
+        f"the budget {name!r} must be a finite number above 0, got {limit}"
+        for name, limit in budgets.items()
+        if not (math.isfinite(limit) and limit > 0)
+    ]
+    if faults:
+        raise UsageError(f"cannot search: {'; '.join(faults)}; known costs: {', '.join(sorted(known))}")
+    return Problem(dict(objectives), dict(budgets), dict(constraints))
+
+
+def _provenance(space: Space, problem: Problem, config: SearchConfig) -> dict[str, object]:
+    """Return what an archive's evaluations depend on, so far as the search itself knows it.
+
+    Costs are told apart by their values on fixed networks: a latency table that was measured again
+    gives others, whatever its file is called.
+    """
+    X = space.sample(np.random.default_rng(0), 32)
+    costs = {**problem.objectives, **problem.constraints}
+    return {
+        "space": space.name,
+        "space_digest": getattr(space, "digest", f"{space.name} v{space.version}"),
+        "objectives": list(problem.names),
+        "constraints": list(problem.constraints),
+        "budgets": dict(problem.limits),
+        "costs": {name: digest_of([f"{v:.9g}" for v in cost(X)])[:16] for name, cost in costs.items()},
+        "seed": config.seed,
+        "n_initial": config.n_initial,
+        "n_infill": config.n_infill,
+        "surrogate": config.surrogate,
+        "inner": [config.population, config.generations],
+    }
+
+
+class _Search:
+    """The state of one call of :func:`run_search`."""
+
+    def __init__(
+        self,
+        space: Space,
+        evaluate: Evaluator,
+        problem: Problem,
+        feasible: FeasibleSet,
+        archive: Archive,
+        config: SearchConfig,
+        on_evaluation: Callable[[Evaluation], None],
+        clock: Clock,
+    ) -> None:
+        self.space = space
+        self.evaluate = evaluate
+        self.problem = problem
+        self.feasible = feasible
+        self.archive = archive
+        self.config = config
+        self.on_evaluation = on_evaluation
+        self.clock = clock
+        self.exhausted = False
+
+    def iterations(self) -> Iterator[IterationReport]:
+        """Run what is left, yielding each iteration's report."""
+        iteration = sum(self.archive.reported().values())
+        while len(self.archive) < self.config.evaluations or self._lacks_report(iteration):
+            start = self.clock()
+            earlier = tuple(row for row in self.archive.evaluations if row.iteration < iteration)
+            proposal = self._propose(iteration, earlier)
+            self.exhausted = len(proposal.X) == 0
+            if self.exhausted:
+                return
+            proposed = self.clock()
+            complete = self._evaluate_missing(iteration, proposal.X)
+            finished = self.clock()
+            report = self._report(iteration, proposal)
+            report = replace(report, search_seconds=proposed - start, evaluate_seconds=finished - proposed)
+            self.archive.add_report(iteration, report.to_json(), complete=complete)
+            yield report
+            iteration += 1
+
+    def _lacks_report(self, iteration: int) -> bool:
+        """Return whether the search was killed after an evaluation and before its report."""
+        rows = self.archive.evaluations
+        return bool(rows) and rows[-1].iteration == iteration and iteration not in self.archive.reported()
+
+    def _propose(self, iteration: int, earlier: tuple[Evaluation, ...]) -> Proposal:
+        """Return the iteration's batch, a function of the rows before it and the seed alone."""
+        rng = np.random.default_rng([self.config.seed, iteration])
+        if iteration == 0:
+            X = initial_design(self.space, self.feasible, self.config.n_initial, rng)
+            return Proposal(X, np.full(len(X), np.nan))
+        return propose(self.space, self.problem, self.feasible, earlier, self.config, rng)
+
+    def _evaluate_missing(self, iteration: int, X: IntArray) -> bool:
+        """Evaluate the rows of ``X`` that the archive lacks, and return whether it has all now."""
+        have = {row.x for row in self.archive.evaluations if row.iteration == iteration}
+        todo = [i for i, x in enumerate(X) if tuple(int(v) for v in x) not in have]
+        todo = todo[: self.config.evaluations - len(self.archive)]
+        costs, constrained = self.problem.costs(X), self.problem.constrained(X)
+        start = self.clock()
+        for position, outcome in zip(todo, self._outcomes(X[todo]), strict=True):
+            failed = isinstance(outcome, Failure)
+            row = self.archive.add(
+                X[position],
+                objectives=None if isinstance(outcome, Failure) else (outcome, *costs[position]),
+                constraints=tuple(constrained[position]),
+                iteration=iteration,
+                position=position,
+                seed=self.config.seed,
+                seconds=self.clock() - start,
+                failure=outcome.reason if isinstance(outcome, Failure) else None,
+            )
+            self.on_evaluation(row)
+            if failed:
+                self._refuse_if_all_fail()
+            start = self.clock()
+        return len(have) + len(todo) == len(X)
+
+    def _outcomes(self, X: IntArray) -> Iterator[float | Failure]:
+        """Yield one finite error or failure for each row, whatever the evaluator does."""
+        done = 0
+        while done < len(X):
+            outcome: float | Failure
+            try:
+                for value in self.evaluate(X[done:]):
+                    yield _checked(value)
+                    done += 1
+                    if done == len(X):
+                        return
+                outcome = Failure("the evaluator returned too few values")
+            except SDKError:
+                raise
+            except Exception as error:  # any fault of a user's evaluator concerns one network only
+                outcome = Failure(f"{type(error).__name__}: {error}".splitlines()[0][:300])
+            yield outcome
+            done += 1
+
+    def _refuse_if_all_fail(self) -> None:
+        last = self.archive.evaluations[-self.config.max_failures :]
+        if len(last) == self.config.max_failures and all(row.failure is not None for row in last):
+            raise RunError(
+                f"{len(last)} evaluations in a row failed, the last with: {last[-1].failure}; "
+                "mend the cause, then search into a new run"
+            )
+
+    def _report(self, iteration: int, proposal: Proposal) -> IterationReport:
+        fresh = [row for row in self.archive.succeeded if row.iteration == iteration]
+        predicted = {tuple(int(v) for v in x): e for x, e in zip(proposal.X, proposal.errors, strict=True)}
+        fit = fidelity(
+            np.array([predicted[row.x] for row in fresh]),
+            np.array([row.objectives[0] for row in fresh if row.objectives is not None]),
+        )
+        F = self.archive.F
+        n = len(self.archive)
+        return IterationReport(
+            iteration=iteration,
+            n_evaluations=n,
+            evaluations_left=max(0, self.config.evaluations - n),
+            n_failures=n - len(F),
+            n_front=len(front_indices(F)),
+            hypervolume=self._hypervolume(F),
+            surrogate=proposal.surrogate,
+            tau=fit.tau,
+            spearman=fit.spearman,
+            rmse=fit.rmse,
+            out_of_fold_tau=proposal.out_of_fold_tau,
+            search_seconds=0.0,
+            evaluate_seconds=0.0,
+        )
+
+    def _hypervolume(self, F: FloatArray) -> float:
+        """Return the normalised hypervolume; its reference point is set by iteration 0."""
+        initial = [row.objectives for row in self.archive.succeeded if row.iteration == 0]
+        if not initial:
+            return 0.0
+        return normalised_hypervolume(F, reference_point(np.array(initial, dtype=np.float64)))
+
+    def result(self, reports: tuple[IterationReport, ...]) -> SearchResult:
+        """Return what the archive now holds."""
+        rows, F = self.archive.succeeded, self.archive.F
+        return SearchResult(
+            names=self.problem.names,
+            front=tuple(rows[i] for i in front_indices(F)),
+            n_evaluations=len(self.archive),
+            n_failures=len(self.archive) - len(rows),
+            exhausted=self.exhausted,
+            hypervolume=self._hypervolume(F),
+            reports=reports,
+        )
+
+
+def _checked(value: object) -> float | Failure:
+    """Return a finite error as it is, and anything else as a failure."""
+    if isinstance(value, Failure):
+        return value
+    try:
+        error = float(value)  # type: ignore[arg-type]  # a foreign evaluator may return anything
+    except (TypeError, ValueError):
+        return Failure(f"the evaluator returned {value!r:.100}, expected a number")
+    if not math.isfinite(error):
+        return Failure(f"the evaluator returned {error}, expected a finite error")
+    return error
