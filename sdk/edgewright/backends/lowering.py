@@ -200,9 +200,7 @@ class _Lowering:
             if _given(node, "end_dim", 2, -1) != -1:
                 raise _unsupported(node, "flatten of some axes")
             self._append(node, Flatten, inputs=self._inputs(node, 1))
-        elif (target is F.adaptive_avg_pool2d and _given(node, "output_size", 1, None) in (1, (1, 1))) or (
-            target in (torch.mean, "mean") and _is_spatial_mean(node)
-        ):
+        elif _is_global_pool(node) or _is_spatial_mean(node):
             self._append(node, GlobalMean, inputs=self._inputs(node, 1))
         else:
             raise _unsupported(node, getattr(target, "__name__", str(target)))
@@ -212,7 +210,13 @@ def _given(node: fx.Node, name: str, position: int, default: object) -> object:
     return node.args[position] if len(node.args) > position else node.kwargs.get(name, default)
 
 
+def _is_global_pool(node: fx.Node) -> bool:
+    return node.target is F.adaptive_avg_pool2d and _given(node, "output_size", 1, None) in (1, (1, 1))
+
+
 def _is_spatial_mean(node: fx.Node) -> bool:
+    if node.target not in (torch.mean, "mean"):
+        return False
     axes = _given(node, "dim", 1, None)
     if not isinstance(axes, (tuple, list)) or _given(node, "keepdim", 2, False) is not True:
         return False
