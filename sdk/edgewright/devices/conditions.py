@@ -101,7 +101,8 @@ def check_gates(profile: DeviceProfile, conditions: Conditions) -> tuple[str, ..
     if gates.governor is not None and conditions.governor not in (gates.governor, "none"):
         faults.append(
             f"the CPU governor is {conditions.governor!r}, {profile.name} asks for {gates.governor!r}; "
-            f"set it with: echo {gates.governor} | sudo tee /sys/devices/system/cpu/cpu*/cpufreq/scaling_governor"
+            f"set it with: echo {gates.governor} | "
+            "sudo tee /sys/devices/system/cpu/cpu*/cpufreq/scaling_governor"
         )
     load = conditions.load_average
     if gates.max_load is not None and load is not None:

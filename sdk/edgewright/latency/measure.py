@@ -36,6 +36,7 @@ NOISY_SHARE = 0.025  # half-width of the median's confidence interval over the m
 # "Variations of box plots": 1.57).
 _NOTCH = 1.57
 _RESOLUTION_MS = 1e-4  # samples are stored to 0.1 µs
+MAX_WARM_CALLS = 30
 
 Run = Callable[[], object]
 
@@ -48,11 +49,14 @@ class Measurement:
         samples_ms: milliseconds of a call, in order of time, ``(n,)``; n >= 1.
         n_warmup: calls before the first sample.
         n_dropped: samples thrown away because the thread was preempted.
+        n_cpu_time: samples that are the thread's processor time, since no call of this length
+            was left undisturbed; wall-clock time otherwise.
     """
 
     samples_ms: tuple[float, ...]
     n_warmup: int = 0
     n_dropped: int = 0
+    n_cpu_time: int = 0
 
     @property
     def n(self) -> int:
@@ -91,12 +95,13 @@ class Measurement:
             "samples_ms": list(self.samples_ms),
             "n_warmup": self.n_warmup,
             "n_dropped": self.n_dropped,
+            "n_cpu_time": self.n_cpu_time,
         }
 
     @classmethod
     def from_json(cls, data: Any) -> Measurement:
         """Return what ``to_json`` described. Raises ``TableError`` for absurd samples."""
-        keys = {"samples_ms", "n_warmup", "n_dropped"}
+        keys = {"samples_ms", "n_warmup", "n_dropped", "n_cpu_time"}
         if not isinstance(data, dict) or set(data) != keys:
             raise TableError(f"a measurement needs exactly the keys {sorted(keys)}")
         samples = data["samples_ms"]
@@ -107,10 +112,20 @@ class Measurement:
                 raise TableError(f"a sample must be a number of milliseconds, got {value!r}")
             if not 0 < value < 1e7:
                 raise TableError(f"a sample must be positive and below 10,000 s, got {value!r} ms")
-        counts = data["n_warmup"], data["n_dropped"]
+        counts = tuple(data[name] for name in ("n_warmup", "n_dropped", "n_cpu_time"))
         if any(type(count) is not int or count < 0 for count in counts):
-            raise TableError(f"n_warmup and n_dropped must be counts, got {counts}")
+            raise TableError(f"n_warmup, n_dropped and n_cpu_time must be counts, got {counts}")
         return cls(tuple(map(float, samples)), *counts)
+
+    @classmethod
+    def merge(cls, parts: Sequence[Measurement]) -> Measurement:
+        """Return one measurement with the samples of several, in their order."""
+        return cls(
+            tuple(sample for part in parts for sample in part.samples_ms),
+            sum(part.n_warmup for part in parts),
+            sum(part.n_dropped for part in parts),
+            sum(part.n_cpu_time for part in parts),
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -164,44 +179,57 @@ def _preemptions(who: str) -> int:
     return int(resource.getrusage(getattr(resource, who)).ru_nivcsw)
 
 
+class Sample(NamedTuple):
+    """One timed stretch of calls, in milliseconds of a call.
+
+    ``cpu_ms`` is the processor time of the thread, ``None`` where that says nothing.
+    """
+
+    wall_ms: float
+    cpu_ms: float | None
+    disturbed: bool
+
+
 class Stopwatch:
     """Times calls; says of each sample whether it was disturbed.
 
     Args:
         clock_ns: a monotonic clock in nanoseconds.
         preemptions: a counter that grows when the measured threads lose their core.
+        cpu_clock_ns: processor time of the measured thread; ``None`` where the work is done by
+            several threads or by a device.
     """
 
     def __init__(
         self,
         clock_ns: Callable[[], int] = time.perf_counter_ns,
         preemptions: Callable[[], int] = thread_preemptions,
+        cpu_clock_ns: Callable[[], int] | None = None,
     ) -> None:
         self.clock_ns = clock_ns
         self.preemptions = preemptions
+        self.cpu_clock_ns = cpu_clock_ns
 
     @classmethod
     def for_threads(cls, threads: int) -> Stopwatch:
         """Return one that watches the calling thread, or all threads where a runtime uses several."""
-        return cls(preemptions=thread_preemptions if threads == 1 else process_preemptions)
+        if threads > 1:
+            return cls(preemptions=process_preemptions)
+        return cls(cpu_clock_ns=getattr(time, "thread_time_ns", None))
 
-    def sample_ms(self, run: Run, synchronize: Run, calls: int = 1) -> float | None:
-        """Return the milliseconds of a call; ``None`` if the sample was disturbed.
-
-        Args:
-            run: one inference.
-            synchronize: returns once the device is idle.
-            calls: how many are timed together.
-        """
-        clock, before = self.clock_ns, self.preemptions()
+    def sample(self, run: Run, synchronize: Run, calls: int = 1) -> Sample:
+        """Time ``calls`` calls of ``run`` together; ``synchronize`` returns once the device is idle."""
+        clock, cpu = self.clock_ns, self.cpu_clock_ns
+        before = self.preemptions()
+        cpu_start = cpu() if cpu else 0
         start = clock()
         for _ in range(calls):
             run()
         synchronize()
         elapsed_ns = clock() - start
-        if elapsed_ns <= 0 or self.preemptions() != before:
-            return None
-        return elapsed_ns / calls / 1e6
+        cpu_ns = cpu() - cpu_start if cpu else 0
+        disturbed = self.preemptions() != before or elapsed_ns <= 0
+        return Sample(elapsed_ns / calls / 1e6, cpu_ns / calls / 1e6 if cpu_ns > 0 else None, disturbed)
 
 
 def warm_up(run: Run, synchronize: Run, watch: Stopwatch, *, window: int = 5, max_ms: float = 500.0) -> int:
@@ -248,21 +276,17 @@ def measure(
     with no_garbage_collection():
         n_warmup = warm_up(run, synchronize, watch, max_ms=config.max_warmup_ms)
         calls = _calls_per_sample(run, synchronize, watch, config)
-        samples, n_dropped = list[float](), 0
+        kept, disturbed = list[Sample](), list[Sample]()
         start = watch.clock_ns()
-        while len(samples) < config.max_samples:
-            sample = watch.sample_ms(run, synchronize, calls)
-            if sample is None:
-                n_dropped += 1
-            else:
-                samples.append(sample)
-            elapsed_ms = (watch.clock_ns() - start) / 1e6
-            enough = len(samples) >= config.min_samples
-            if enough and len(samples) % 10 == 0 and _is_tight(samples, config.interval):
+        while len(kept) < config.max_samples:
+            sample = watch.sample(run, synchronize, calls)
+            (disturbed if sample.disturbed else kept).append(sample)
+            enough = len(kept) >= config.min_samples
+            if enough and len(kept) % 10 == 0 and _is_tight([s.wall_ms for s in kept], config.interval):
                 break
-            if elapsed_ms > config.max_time_ms and (enough or elapsed_ms > 3 * config.max_time_ms):
+            if (watch.clock_ns() - start) / 1e6 > config.max_time_ms:
                 break
-    return _measurement(samples, n_warmup, n_dropped)
+    return _measurement(kept, disturbed, n_warmup, min_samples=config.min_samples)
 
 
 def measure_interleaved(
@@ -270,19 +294,22 @@ def measure_interleaved(
     *,
     rng: np.random.Generator,
     rounds: int,
-    calls: int = 3,
+    warm_ms: float = 0.3,
     synchronize: Sequence[Run] | None = None,
     config: MeasureConfig | None = None,
     watch: Stopwatch | None = None,
 ) -> list[Interleaved]:
     """Time many inferences in turns, each round in a new random order.
 
+    A visit is one call, the cold sample; one call that is not recorded; then as many as fill
+    ``warm_ms``, at least two and at most :data:`MAX_WARM_CALLS`, whose mean is the warm sample.
+
     Args:
         runs: the inferences.
         rng: orders the rounds.
         rounds: visits to each.
-        calls: of a visit; the first is a cold sample, the median of the others a warm one. At
-            least 2.
+        warm_ms: time that the warm calls of a visit should fill. Operators of a few microseconds
+            need many calls until caches and branch predictors know them.
         synchronize: of each inference.
         config: only its cap of the warm-up counts here.
         watch: clock and preemption counter.
@@ -292,22 +319,21 @@ def measure_interleaved(
     """
     synchronize = synchronize or [_nothing] * len(runs)
     config, watch = config or MeasureConfig(), watch or Stopwatch()
-    cold: list[list[float | None]] = [[] for _ in runs]
-    warm: list[list[float | None]] = [[] for _ in runs]
+    cold: list[list[Sample]] = [[] for _ in runs]
+    warm: list[list[Sample]] = [[] for _ in runs]
     with no_garbage_collection():
-        n_warmup = [
-            warm_up(run, sync, watch, window=3, max_ms=config.max_warmup_ms)
-            for run, sync in zip(runs, synchronize, strict=True)
-        ]
+        n_warmup, calls = list[int](), list[int]()
+        for run, sync in zip(runs, synchronize, strict=True):
+            n_warmup.append(warm_up(run, sync, watch, window=3, max_ms=config.max_warmup_ms))
+            fill = MeasureConfig(min_sample_ms=warm_ms)
+            calls.append(min(max(2, _calls_per_sample(run, sync, watch, fill)), MAX_WARM_CALLS))
         for _ in range(rounds):
             for index in rng.permutation(len(runs)):
-                first, following = _visit(runs[index], synchronize[index], watch, calls)
-                cold[index].append(first)
-                warm[index].append(following)
-    return [
-        Interleaved(_undisturbed(cold[i], n_warmup[i]), _undisturbed(warm[i], n_warmup[i]))
-        for i in range(len(runs))
-    ]
+                run, sync = runs[index], synchronize[index]
+                cold[index].append(watch.sample(run, sync))
+                watch.sample(run, sync)
+                warm[index].append(watch.sample(run, sync, calls[index]))
+    return [Interleaved(_split(cold[i], n_warmup[i]), _split(warm[i], n_warmup[i])) for i in range(len(runs))]
 
 
 @contextmanager
@@ -322,39 +348,43 @@ def no_garbage_collection() -> Iterator[None]:
             gc.enable()
 
 
-def _visit(run: Run, synchronize: Run, watch: Stopwatch, calls: int) -> tuple[float | None, float | None]:
-    """Return the cold sample of a visit and one warm sample; ``None`` where disturbed."""
-    first, *following = (watch.sample_ms(run, synchronize) for _ in range(calls))
-    warm = [sample for sample in following if sample is not None]
-    return first, float(np.median(warm)) if warm else None
-
-
-def _undisturbed(samples: Sequence[float | None], n_warmup: int) -> Measurement:
-    kept = [sample for sample in samples if sample is not None]
-    return _measurement(kept, n_warmup, len(samples) - len(kept))
-
-
 def _calls_per_sample(run: Run, synchronize: Run, watch: Stopwatch, config: MeasureConfig) -> int:
     """Return how many calls fill ``min_sample_ms``."""
-    times = [t for _ in range(5) if (t := watch.sample_ms(run, synchronize)) is not None]
-    if not times:
-        return 1
-    return max(1, int(np.ceil(config.min_sample_ms / max(float(np.median(times)), 1e-6))))
+    times = [watch.sample(run, synchronize).wall_ms for _ in range(5)]
+    return max(1, int(np.ceil(config.min_sample_ms / max(float(np.median(times)), _RESOLUTION_MS))))
+
+
+def _split(samples: Sequence[Sample], n_warmup: int) -> Measurement:
+    kept = [sample for sample in samples if not sample.disturbed]
+    disturbed = [sample for sample in samples if sample.disturbed]
+    return _measurement(kept, disturbed, n_warmup, min_samples=(len(samples) + 1) // 2)
 
 
 def _is_tight(samples: Sequence[float], share: float) -> bool:
     return interval_ms(samples) <= share * float(np.median(samples))
 
 
-def _measurement(samples: Sequence[float], n_warmup: int, n_dropped: int) -> Measurement:
-    if not samples:
+def _measurement(
+    kept: Sequence[Sample], disturbed: Sequence[Sample], n_warmup: int, *, min_samples: int
+) -> Measurement:
+    """Return the measurement of the samples that were kept.
+
+    On a machine with more work than cores, calls longer than the scheduler's slice are never left
+    alone. Where too few samples survive, the processor time of the disturbed ones stands in: it
+    leaves out the time on the run queue, though not the caches that the other process displaced.
+    """
+    values = [sample.wall_ms for sample in kept]
+    stand_ins = list[float]()
+    if len(values) < min_samples:
+        stand_ins = [s.cpu_ms for s in disturbed if s.cpu_ms is not None][: min_samples - len(values)]
+    if not values and not stand_ins:
         raise RuntimeFailureError(
-            f"all {n_dropped} samples were disturbed: the machine is too busy to measure on; "
+            f"all {len(disturbed)} samples were disturbed: the machine is too busy to measure on; "
             "end what else is running, then run the same command again"
         )
     # Below the resolution a stored sample would read 0, which a table refuses.
-    rounded = tuple(max(_RESOLUTION_MS, round(sample, 4)) for sample in samples)
-    return Measurement(rounded, n_warmup, n_dropped)
+    rounded = tuple(max(_RESOLUTION_MS, round(value, 4)) for value in values + stand_ins)
+    return Measurement(rounded, n_warmup, len(disturbed) - len(stand_ins), len(stand_ins))
 
 
 def _nothing() -> None:
