@@ -64,19 +64,16 @@ def _of_finalists(data: ReportData) -> Headline:
             "violated", "Budget violated" if over else "Checks failed", sentence, (*details, *best)
         )
     if unverified:
-        sentence = f"{len(rows) - len(unverified)} of {n} verified; {len(unverified)} could not be."
+        within = " within every budget" if budgeted else ""
+        sentence = f"{len(rows) - len(unverified)} of {n} verified{within}; {len(unverified)} could not be."
         details = [f"{f.id} on {f.device} ({f.precision}) is not verified: {_reason(f)}." for f in unverified]
         return Headline("not verified", "Partly verified", sentence, (*best, *details))
     devices = plural(len({f.device for f in rows}), "device")
+    who = f"All {n}" if len(rows) > 1 else "The one compiled finalist"
+    meet, agree = ("meet", "agree") if len(rows) > 1 else ("meets", "agrees")
     if not budgeted:
-        return Headline(
-            "met", "Verified", f"{_all(n)} agree with torch on {devices}; no budget was set.", best
-        )
-    return Headline("met", "Every budget met", f"{_all(n)} meet every budget, measured on {devices}.", best)
-
-
-def _all(n: str) -> str:
-    return f"All {n}" if not n.startswith("1 ") else "The one compiled finalist and its checks"
+        return Headline("met", "Verified", f"{who} {agree} with torch on {devices}; no budget was set.", best)
+    return Headline("met", "Every budget met", f"{who} {meet} every budget, measured on {devices}.", best)
 
 
 def _over_budget(finalist: Finalist) -> bool:

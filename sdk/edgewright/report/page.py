@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from edgewright.errors import MissingExtraError
 from edgewright.files import write_text
 from edgewright.report import text
-from edgewright.report.data import Finalist, ReportData, TableSummary, known
+from edgewright.report.data import Finalist, PredictionPoint, ReportData, TableSummary, known
 from edgewright.report.headline import best_finalist, headline, is_feasible
 from edgewright.report.payload import payload
 
@@ -52,7 +52,7 @@ def render(data: ReportData) -> str:
         headline=headline(data),
         tiles=_tiles(data, len(feasible_front)),
         front=feasible_front,
-        devices=list(dict.fromkeys(p.device for p in data.predictions)),
+        devices=_worst_by_device(data),
         tables=[(table, *table_trust(table)) for table in data.tables],
         payload=payload(data),
         style=Markup(_template("page.css")),
@@ -103,6 +103,18 @@ def _tiles(data: ReportData, n_front: int) -> list[tuple[str, str, str]]:
     return tiles
 
 
+def _worst_by_device(data: ReportData) -> list[tuple[str, list[PredictionPoint]]]:
+    """Return the devices of the predictions, each with its five worst on unseen networks."""
+    found: dict[str, list[PredictionPoint]] = {p.device: [] for p in data.predictions}
+    for point in data.predictions:
+        if point.role != "fit" and point.relative_error is not None:
+            found[point.device].append(point)
+    return [
+        (device, sorted(points, key=lambda p: -abs(p.relative_error or 0.0))[:5])
+        for device, points in found.items()
+    ]
+
+
 def _last_if_unknown(value: float | None) -> float:
     return value if known(value) else float("inf")
 
@@ -135,8 +147,8 @@ def _share(finalist: Finalist) -> float | None:
     return measured / budget if known(measured) and known(budget) and budget > 0 else None
 
 
-def _significant(value: float | None, digits: int = 3) -> str:
-    return text.significant(value, digits) if known(value) else text.DASH
+def _significant(value: float | None) -> str:
+    return text.significant(value) if known(value) else text.DASH
 
 
 def _code_spans(sentence: str) -> Any:

@@ -22,7 +22,7 @@ function drawPredictions(data) {
         return {
           type: "scatter", mode: "markers", name, marker: { ...marker, color: colour(shade) },
           x: chosen.map((p) => p.measured), y: chosen.map((p) => p.predicted),
-          text: chosen.map((p) => `<b>${plain(p.id)}</b><br>measured ${digits(p.measured)} ms<br>predicted ${digits(p.predicted)} ms (${p.predicted >= p.measured ? "+" : "−"}${Math.abs((p.predicted / p.measured - 1) * 100).toFixed(1)} %)`),
+          text: chosen.map((p) => `<b>${plain(p.id)}</b><br>measured ${digits(p.measured, { fixed: true })} ms<br>predicted ${digits(p.predicted, { fixed: true })} ms (${p.predicted >= p.measured ? "+" : "−"}${Math.abs((p.predicted / p.measured - 1) * 100).toFixed(1)} %)`),
           hovertemplate: "%{text}<extra></extra>",
         };
       }).filter((trace) => trace.x.length),

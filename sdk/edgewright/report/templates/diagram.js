@@ -2,7 +2,7 @@
 
 const SVG = "http://www.w3.org/2000/svg";
 const ROW = 19;
-const BAR = { x: 62, height: 15, widest: 178, least: 66 };
+const BAR = { x: 62, height: 15, widest: 174, least: 66 };
 
 function svg(name, attributes, parent, text) {
   const node = document.createElementNS(SVG, name);
@@ -66,5 +66,6 @@ function drawRow(figure, o, y, widest) {
     : o.kind === "stem" ? `conv ${o.kernel}×${o.kernel}` : `head, ${o.out} classes`;
   svg("text", { x: BAR.x + 6, y: y + 11, class: `on-k${kernel}` }, row, label);
   const channels = o.kind === "head" ? `${o.mid} ch` : `${o.out} ch`;
-  svg("text", { x: 326, y: y + 11, "text-anchor": "end", class: "faint" }, row, `${o.size}²${o.stride > 1 ? " ↓" : ""}  ${channels}`);
+  svg("text", { x: 274, y: y + 11, "text-anchor": "end", class: "faint" }, row, `${o.stride > 1 ? "↓ " : ""}${o.size}²`);
+  svg("text", { x: 326, y: y + 11, "text-anchor": "end", class: "faint" }, row, channels);
 }

@@ -15,6 +15,8 @@ function startFront(data) {
   };
   axes.forEach((axis) => axis.addEventListener("change", draw));
   draw();
+  // plotly.js follows the window's size alone; the panel's height changes with the network.
+  new ResizeObserver(() => Plotly.Plots.resize(plot)).observe(plot);
   plot.on("plotly_click", (event) => {
     const index = event.points[0]?.customdata;
     if (Number.isInteger(index)) choose(index);
@@ -44,7 +46,7 @@ function firstChoice(data) {
   return front >= 0 ? front : data.points.length ? 0 : null;
 }
 
-const shown = (objective, value) => (value === null ? "–" : `${digits(value)} ${objective.unit}`.trim());
+const shown = (objective, value) => (value === null ? "–" : `${digits(value, { fixed: objective.unit === "ms" })} ${objective.unit}`.trim());
 
 function hover(data, point) {
   const lines = data.objectives.map((o, i) => `${plain(o.label)}: <b>${plain(shown(o, point.values[i]))}</b>`);
@@ -65,7 +67,7 @@ function drawFront(plot, data, x, y, chosen) {
     dots(data, all.filter(({ index }) => index === chosen), x, y, "chosen", { color: "rgba(0,0,0,0)", size: 22, line: { color: colour("ink"), width: 2 } }, false),
   ].filter((trace) => trace.x.length);
   const budgets = [[x, "x"], [y, "y"]].filter(([i, name]) => data.objectives[i].budget !== null && !(x === y && name === "y"));
-  const title = (o) => ({ text: plain(o.unit && !o.label.includes(`(${o.unit})`) ? `${o.label} (${o.unit})` : o.label), standoff: 10 });
+  const title = (o) => ({ text: plain(o.unit && !o.label.includes(`(${o.unit})`) ? `${o.label} (${o.unit})` : o.label), standoff: 10, font: { size: plot.clientWidth < 480 ? 11 : 13 } });
   const range = (i) => axisRange(all.map(({ point }) => point.values[i]), data.objectives[i].budget);
   Plotly.react(plot, traces, layout({
     hovermode: "closest",
@@ -130,9 +132,9 @@ function budgetShapes(objective, axis, [low, high]) {
 
 function budgetNote(objective, axis) {
   const place = axis === "x"
-    ? { x: objective.budget, yref: "paper", y: 0.01, xanchor: "right", yanchor: "bottom", textangle: -90 }
+    ? { x: objective.budget, yref: "paper", y: 0.01, xanchor: "left", yanchor: "bottom", xshift: 3 }
     : { y: objective.budget, xref: "paper", x: 0.99, xanchor: "right", yanchor: "bottom" };
-  return { text: `budget ${plain(shown(objective, objective.budget))}`, showarrow: false, font: { size: 12, color: colour("bad") }, ...place };
+  return { text: `budget ${plain(`${digits(objective.budget)} ${objective.unit}`.trim())}`, showarrow: false, font: { size: 12, color: colour("bad") }, ...place };
 }
 
 function element(name, properties = {}, ...children) {
@@ -153,7 +155,7 @@ function fillPanel(data, point) {
   const pair = (key, value) => values.append(element("div", {}, element("dt", { textContent: key }), element("dd", { textContent: value })));
   data.objectives.forEach((o, i) => pair(o.label, shown(o, point.values[i])));
   for (const f of data.finalists.filter((f) => f.id === point.id && !point.baseline)) {
-    pair(`measured on ${f.device} (${f.precision})`, f.measured === null ? "–" : `${digits(f.measured)} ms`);
+    pair(`measured on ${f.device} (${f.precision})`, f.measured === null ? "–" : `${digits(f.measured, { fixed: true })} ms`);
   }
   if (point.iteration !== null) pair("found in iteration", point.iteration || "0 (initial design)");
   document.getElementById("panel-body").replaceChildren(badges, values, ...architecture(data, point), ...command(data, point));
@@ -164,7 +166,7 @@ function architecture(data, point) {
   const operators = point.operators.map((i) => data.operators[i]);
   const key = element("p", { className: "key" });
   for (const k of [3, 5, 7]) key.append(element("span", {}, element("i", { className: `k${k}` }), `kernel ${k}×${k}`));
-  key.append(element("span", { textContent: "length: width inside · e: expansion · ↓: stride 2" }));
+  key.append(element("span", { textContent: "length: width inside · e: expansion · se: squeeze-and-excitation · ↓: stride 2 · 14²: input pixels · ch: channels out" }));
   return [drawArchitecture(operators, point.depths), key];
 }
 

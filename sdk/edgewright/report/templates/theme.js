@@ -2,8 +2,14 @@
 
 const root = document.documentElement;
 
+// The computed value of a variable is its text, `light-dark(…)`; that of a colour is resolved.
+const probe = document.createElement("span");
+probe.hidden = true;
+document.body.append(probe);
+
 function colour(name) {
-  return getComputedStyle(root).getPropertyValue(`--${name}`).trim();
+  probe.style.color = `var(--${name})`;
+  return getComputedStyle(probe).color;
 }
 
 function startTheme(redraw) {
@@ -55,7 +61,10 @@ function plain(value) {
   return String(value).replace(/&/g, "&amp;").replace(/</g, "&lt;").replace(/>/g, "&gt;");
 }
 
-function digits(value, n = 3) {
+// Three significant digits; trailing zeros are kept where values stand beside each other.
+function digits(value, { fixed = false } = {}) {
   if (value === null || value === undefined) return "–";
-  return Number(value.toPrecision(n)).toLocaleString("en", { maximumFractionDigits: 9 });
+  const rounded = Number(value.toPrecision(3));
+  if (!fixed || rounded === 0) return rounded.toLocaleString("en", { maximumFractionDigits: 9 });
+  return rounded.toFixed(Math.min(9, Math.max(0, 2 - Math.floor(Math.log10(Math.abs(rounded))))));
 }

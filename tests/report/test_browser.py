@@ -1,0 +1,200 @@
+"""The page as a reader meets it, in headless Chromium."""
+
+import os
+import shutil
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+from doubles import report_data
+
+from edgewright.report.data import FrontPoint, HypervolumePoint, ReportData, TrainingPoint
+from edgewright.report.page import write
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser, Page
+
+pytestmark = pytest.mark.browser
+
+NASTY = "</script><img src=x onerror=alert(1)><b>&\"'`"
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator["Browser"]:
+    from playwright.sync_api import sync_playwright
+
+    path = (
+        os.environ.get("EDGEWRIGHT_CHROMIUM") or shutil.which("chromium") or shutil.which("chromium-browser")
+    )
+    if path is None:
+        pytest.fail("chromium is not on PATH; install it, or name it in EDGEWRIGHT_CHROMIUM")
+    with sync_playwright() as playwright:
+        # The sandbox needs rights that containers and CI machines seldom give.
+        running = playwright.chromium.launch(executable_path=path, args=["--no-sandbox"])
+        yield running
+        running.close()
+
+
+class Visit:
+    """A page that was opened, with everything it complained about or asked for."""
+
+    def __init__(self, page: "Page") -> None:
+        self.page = page
+        self.faults: list[str] = []
+        self.requests: list[str] = []
+        page.on("console", lambda m: self.faults.append(m.text) if m.type in ("error", "warning") else None)
+        page.on("pageerror", lambda error: self.faults.append(str(error)))
+        page.on("dialog", lambda dialog: self.faults.append(f"dialog {dialog.message}"))
+        page.on("request", lambda r: self.requests.append(r.url))
+
+    def open(self, data: ReportData, folder: Path) -> "Page":
+        path = folder / "report.html"
+        write(data, path)
+        self.page.goto(path.as_uri())
+        self.page.wait_for_function(
+            "document.getElementById('theme').textContent && !document.getElementById('theme').hidden"
+        )
+        return self.page
+
+
+@pytest.fixture
+def visit(browser: "Browser") -> Iterator[Visit]:
+    page = browser.new_page(viewport={"width": 1280, "height": 1000}, color_scheme="light")
+    found = Visit(page)
+    yield found
+    page.close()
+    assert found.faults == []
+    assert [url for url in found.requests if not url.startswith(("file:", "data:", "blob:"))] == []
+
+
+def click_point(page: "Page", identity: str) -> None:
+    """Click the point of ``identity`` at its place on the screen."""
+    place = page.evaluate(
+        """(identity) => {
+            const plot = document.getElementById("front-plot");
+            plot.scrollIntoView({ block: "center" });
+            const data = JSON.parse(document.getElementById("data").textContent);
+            const index = data.points.findIndex((p) => p.id === identity);
+            const trace = plot.data.find((t) => t.customdata?.includes(index));
+            const at = trace.customdata.indexOf(index);
+            const { xaxis, yaxis } = plot._fullLayout;
+            const box = plot.getBoundingClientRect();
+            return [box.left + xaxis._offset + xaxis.d2p(trace.x[at]), box.top + yaxis._offset + yaxis.d2p(trace.y[at])];
+        }""",
+        identity,
+    )
+    page.mouse.move(*place)
+    page.wait_for_selector("#front-plot .hoverlayer .hovertext")
+    page.mouse.click(*place)
+
+
+def isolated(data: ReportData) -> FrontPoint:
+    """Return a point on the front with no neighbour under the pointer."""
+    return min((p for p in data.points if p.on_front), key=lambda p: p.objectives["ort"] or 0.0)
+
+
+def test_clicking_a_point_shows_its_architecture(visit: Visit, tmp_path: Path) -> None:
+    data = report_data.full(200)
+    target = isolated(data)
+    page = visit.open(data, tmp_path)
+    assert page.inner_text("#panel-title") != target.id
+    click_point(page, target.id)
+    page.wait_for_function("id => document.getElementById('panel-title').textContent === id", arg=target.id)
+    panel = page.inner_text("#panel-body")
+    assert f"--pick {target.id} --for DEVICE" in panel
+    assert page.locator("#panel-body svg [data-block=mbconv]").count() == 1 + sum(target.depths)
+    first = next(o for o in target.operators[2:] if o.kind == "mbconv")
+    description = page.locator("#panel-body svg [data-block=mbconv] title").nth(1).text_content()
+    assert description is not None
+    assert f"kernel {first.kernel_size}×{first.kernel_size}" in description
+
+
+def test_hovering_shows_every_objective(visit: Visit, tmp_path: Path) -> None:
+    data = report_data.full(200)
+    page = visit.open(data, tmp_path)
+    click_point(page, isolated(data).id)
+    text = page.locator("#front-plot .hoverlayer").text_content()
+    assert text is not None
+    assert all(objective.label in text for objective in data.objectives)
+
+
+def test_the_list_is_a_way_in_by_keyboard(visit: Visit, tmp_path: Path) -> None:
+    data = report_data.full(200)
+    page = visit.open(data, tmp_path)
+    button = page.locator("button.choose").last
+    identity = button.inner_text()
+    button.focus()
+    page.keyboard.press("Enter")
+    assert page.inner_text("#panel-title") == identity
+    assert page.evaluate("document.activeElement.id") == "panel"
+    assert page.locator("tr.chosen").count() == 1
+
+
+def test_a_finalists_name_leads_to_its_architecture(visit: Visit, tmp_path: Path) -> None:
+    data = report_data.full(200)
+    page = visit.open(data, tmp_path)
+    page.locator("button.pick").last.click()
+    assert page.inner_text("#panel-title") == data.finalists[-1].id
+    assert "measured on local-cpu-litert" in page.inner_text("#panel-body")
+
+
+def test_axes_can_be_chosen_and_budgets_are_drawn(visit: Visit, tmp_path: Path) -> None:
+    page = visit.open(report_data.full(200), tmp_path)
+    assert "budget 1.6 ms" in (page.locator("#front-plot .infolayer").text_content() or "")
+    page.select_option("#axis-x", label="Size")
+    assert "budget 4.2 MB" in (page.locator("#front-plot .infolayer").text_content() or "")
+    assert page.evaluate("document.getElementById('front-plot').layout.xaxis.title.text") == "Size (MB)"
+    page.select_option("#axis-y", label="Size")
+    assert page.evaluate("document.getElementById('front-plot').layout.shapes.length") == 2
+
+
+def test_colours_follow_the_button(visit: Visit, tmp_path: Path) -> None:
+    page = visit.open(report_data.full(60), tmp_path)
+    before = page.evaluate("getComputedStyle(document.body).backgroundColor")
+    page.click("#theme")
+    assert page.evaluate("getComputedStyle(document.body).backgroundColor") != before
+    ink = page.evaluate("document.getElementById('front-plot').layout.font.color")
+    assert ink == page.evaluate("getComputedStyle(document.body).color")
+
+
+def test_a_phone_needs_no_sideways_scrolling(visit: Visit, tmp_path: Path) -> None:
+    visit.page.set_viewport_size({"width": 360, "height": 740})
+    page = visit.open(report_data.full(60), tmp_path)
+    assert page.evaluate("document.documentElement.scrollWidth") == 360
+
+
+def test_five_hundred_points_are_drawn(visit: Visit, tmp_path: Path) -> None:
+    data = report_data.full(500)
+    page = visit.open(data, tmp_path)
+    drawn = page.evaluate(
+        "new Set(document.getElementById('front-plot').data.flatMap((t) => t.customdata ?? [])).size"
+    )
+    assert drawn == len(data.points) + len(data.baselines)
+
+
+def test_an_empty_report_opens_quietly(visit: Visit, tmp_path: Path) -> None:
+    page = visit.open(ReportData(title="Empty"), tmp_path)
+    assert page.inner_text("#headline") == "Nothing has been measured yet."
+
+
+def test_unknown_values_and_markup_in_names_do_no_harm(visit: Visit, tmp_path: Path) -> None:
+    data = report_data.full(60)
+    nan = float("nan")
+    nasty = replace(
+        data,
+        title=NASTY,
+        run=NASTY,
+        objectives=tuple(replace(o, label=f"{NASTY} {o.key}") for o in data.objectives),
+        points=(FrontPoint(id=NASTY, objectives={"error": nan, "ort": 1.0}), *data.points),
+        finalists=(replace(data.finalists[0], id=NASTY, device=NASTY, measured_ms=nan, note=NASTY),),
+        predictions=tuple(replace(p, device=NASTY, id=NASTY, predicted_ms=nan) for p in data.predictions),
+        hypervolume=(HypervolumePoint(evaluations=1, hypervolume=nan),),
+        training=(TrainingPoint(epoch=1, loss=nan, accuracies={NASTY: None}),),
+    )
+    page = visit.open(nasty, tmp_path)
+    assert page.locator("img").count() == 0
+    assert page.inner_text("#panel-title") == NASTY
+    page.locator("button.choose").first.click()
+    assert page.locator("#panel-body svg").count() == 1

@@ -1,0 +1,54 @@
+import json
+import math
+from dataclasses import replace
+
+import pytest
+from doubles import report_data
+
+from edgewright.report.data import HypervolumePoint, PredictionPoint, ReportData, TrainingPoint
+from edgewright.report.payload import payload
+
+
+def test_payload_is_json_without_nan() -> None:
+    data = replace(
+        report_data.full(40),
+        hypervolume=(HypervolumePoint(evaluations=1, hypervolume=math.nan, tau=math.inf),),
+        training=(TrainingPoint(epoch=1, loss=math.nan, accuracies={"largest": None}),),
+        predictions=(PredictionPoint(device="cpu", id="a", predicted_ms=math.nan, measured_ms=1.0),),
+    )
+    point = replace(data.points[0], objectives={"error": math.nan, "ort": None})
+    found = payload(replace(data, points=(point, *data.points[1:])))
+    json.dumps(found, allow_nan=False)
+    assert found["points"][0]["values"] == [None] * 5
+    assert found["predictions"] == [{"device": "cpu", "points": []}]
+
+
+def test_values_and_budgets_share_the_unit_that_is_shown() -> None:
+    found = payload(report_data.full(40))
+    size = found["objectives"][3]
+    assert (size["unit"], size["budget"]) == ("MB", 4.2)
+    accuracy = found["objectives"][0]
+    assert (accuracy["unit"], accuracy["higher"]) == ("%", True)
+    data = report_data.full(40)
+    error = data.points[0].objectives["error"]
+    assert error is not None
+    assert found["points"][0]["values"][0] == pytest.approx(100 * (1 - error), rel=1e-5)
+
+
+def test_every_operator_is_written_once() -> None:
+    data = report_data.full(40)
+    found = payload(data)
+    assert len(found["operators"]) == len({o for p in data.points for o in p.operators})
+    first = [found["operators"][i] for i in found["points"][0]["operators"]]
+    assert [o["kernel"] for o in first] == [o.kernel_size for o in data.points[0].operators]
+
+
+def test_a_baseline_is_never_a_finalist() -> None:
+    data = report_data.full(40)
+    namesake = replace(data.baselines[0], id=data.finalists[0].id)
+    assert payload(replace(data, baselines=(namesake,)))["points"][-1]["finalist"] is False
+
+
+def test_payload_of_nothing() -> None:
+    found = payload(ReportData(title="t"))
+    assert (found["points"], found["objectives"], found["predictions"]) == ([], [], [])
