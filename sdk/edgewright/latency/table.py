@@ -1,0 +1,437 @@
+"""Latency tables: what was measured of a space on a device, and how far it may be trusted.
+
+Format history of ``latency_tables/<device>/<space>-<runtime>-<precision>.json``:
+
+* schema 1: provenance (``device runtime space fingerprint conditions …``), ``entries`` with every
+  kept sample of each operator, ``failures``, ``anchor``, ``networks`` with the role each had,
+  ``correction``, ``validation``, and ``digest``, the SHA-256 of the canonical JSON of all else.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from edgewright.devices.conditions import Conditions
+from edgewright.devices.probe import Fingerprint
+from edgewright.errors import ForeignTableError, MissingEntryError, SDKError, TableError
+from edgewright.files import digest_of, read_json, write_text
+from edgewright.latency.correction import NO_CORRECTION, Correction
+from edgewright.latency.measure import Measurement
+from edgewright.latency.validation import Validation, Worst
+from edgewright.spaces.architecture import Architecture, Space
+from edgewright.spaces.operator import Operator
+
+SCHEMA = 1
+ROLES = ("fit", "validate")
+_KEYS = (
+    "schema",
+    "device",
+    "runtime",
+    "runtime_version",
+    "runtime_conditions",
+    "precision",
+    "threads",
+    "space",
+    "space_version",
+    "space_digest",
+    "fingerprint",
+    "conditions_before",
+    "conditions_after",
+    "created_utc",
+    "edgewright_version",
+    "seconds",
+    "settings",
+    "entries",
+    "failures",
+    "anchor",
+    "networks",
+    "correction",
+    "validation",
+    "digest",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """What was measured of one operator.
+
+    Attributes:
+        warm: calls that follow calls of the same operator.
+        cold: calls that follow one of another operator.
+    """
+
+    warm: Measurement
+    cold: Measurement
+
+    @property
+    def median_ms(self) -> float:
+        """Median of the warm calls."""
+        return self.warm.median_ms
+
+    @property
+    def verdict(self) -> str:
+        """``ok`` or ``noisy``, of the warm calls."""
+        return self.warm.verdict
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """An operator that the runtime would not build or run."""
+
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class NetworkRecord:
+    """A whole network that was measured.
+
+    Attributes:
+        architecture: the network.
+        measurement: in a tight loop, as ``edgewright bench`` measures.
+        role: ``fit`` if the correction saw it, ``validate`` if it did not.
+    """
+
+    architecture: Architecture
+    measurement: Measurement
+    role: str
+
+
+@dataclass(frozen=True, slots=True)
+class Anchor:
+    """One operator measured again in every segment, to see the machine drift.
+
+    Attributes:
+        operator: which.
+        medians_ms: warm median of each segment, in order of time.
+    """
+
+    operator: Operator
+    medians_ms: tuple[float, ...]
+
+    @property
+    def drift_percent(self) -> float:
+        """Distance of the quartiles of the medians over their median, in percent."""
+        if not self.medians_ms:
+            return 0.0
+        low, middle, high = np.percentile(self.medians_ms, [25, 50, 75])
+        return float((high - low) / middle * 100)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LatencyTable:
+    """The operators of a space as one device, runtime and precision run them.
+
+    Attributes:
+        device: name of the profile.
+        runtime: key of the backend registry.
+        runtime_version: package and version.
+        runtime_conditions: the runtime's settings.
+        precision: of the artifacts.
+        threads: of an inference.
+        space_name: as :func:`edgewright.spaces.find_space` reads it.
+        space_version: of the space.
+        space_digest: of the space.
+        fingerprint: of the machine.
+        conditions_before: before the first sample.
+        conditions_after: after the last.
+        created_utc: ISO 8601.
+        edgewright_version: that wrote it.
+        seconds: that measuring took.
+        settings: preset, seed and rounds.
+        entries: by operator.
+        failures: operators without entry, with their reason.
+        anchor: the repeated operator.
+        networks: whole networks.
+        correction: from operators to networks.
+        validation: error on networks that the correction has not seen; ``None`` if none was measured.
+        path: file it was read from or saved to.
+    """
+
+    device: str
+    runtime: str
+    runtime_version: str
+    runtime_conditions: Mapping[str, str | int]
+    precision: str
+    threads: int
+    space_name: str
+    space_version: int
+    space_digest: str
+    fingerprint: Fingerprint
+    conditions_before: Conditions
+    conditions_after: Conditions
+    created_utc: str
+    edgewright_version: str
+    seconds: float
+    settings: Mapping[str, str | int | float]
+    entries: Mapping[Operator, Entry]
+    failures: Mapping[Operator, Failure]
+    anchor: Anchor
+    networks: tuple[NetworkRecord, ...] = ()
+    correction: Correction = NO_CORRECTION
+    validation: Validation | None = None
+    path: Path | None = None
+
+    @property
+    def table_id(self) -> str:
+        """Sixteen hexadecimal digits of what was measured where, when and how."""
+        return digest_of(
+            [self.fingerprint.digest, self.space_digest, self.runtime_version, dict(self.runtime_conditions)]
+            + [self.precision, self.threads, self.created_utc]
+        )[:16]
+
+    def covers(self, space: Space) -> bool:
+        """Return whether every operator of ``space`` was measured."""
+        return all(operator in self.entries for operator in space.all_operators())
+
+    def require_space(self, space: Space) -> None:
+        """Raise ``MissingEntryError`` unless the table covers ``space``.
+
+        Operators that failed are no fault: their networks are predicted as infinitely slow.
+        """
+        missing = [op for op in space.all_operators() if op not in self.entries and op not in self.failures]
+        if not missing:
+            return
+        mend = f"measure them with `edgewright profile {self.device} --space '{space.name}'`"
+        if all(op.kind == "head" for op in missing):
+            classes = sorted({op.out_channels for op in self.entries if op.kind == "head"})
+            raise MissingEntryError(
+                f"{self._described()} was measured with {' or '.join(map(str, classes))} classes, "
+                f"{space.name} has {missing[0].out_channels}; {mend}",
+                [op.key for op in missing],
+            )
+        raise MissingEntryError(
+            f"{self._described()} lacks {len(missing)} of {len(space.all_operators())} operators of "
+            f"{space.name}, first {missing[0].key}; {mend}",
+            [op.key for op in missing],
+        )
+
+    def require_device(self, fingerprint: Fingerprint, *, allow_foreign: bool = False) -> None:
+        """Raise ``ForeignTableError`` unless the table was measured on such a machine."""
+        differences = fingerprint.differences(self.fingerprint)
+        if differences and not allow_foreign:
+            raise ForeignTableError(
+                f"{self._described()} was measured on another machine ({'; '.join(differences)}); measure this "
+                f"one with `edgewright profile {self.device}`, or use the table as it is with --allow-foreign"
+            )
+
+    def require_runtime(self, version: str, *, allow_foreign: bool = False) -> None:
+        """Raise ``ForeignTableError`` unless the table was measured with this runtime version."""
+        if version != self.runtime_version and not allow_foreign:
+            raise ForeignTableError(
+                f"{self._described()} was measured with {self.runtime_version}, installed is {version}; measure "
+                f"anew with `edgewright profile {self.device}`, or use the table as it is with --allow-foreign"
+            )
+
+    def summary(self) -> dict[str, Any]:
+        """Return the main facts as JSON values, for a terminal or a report."""
+        verdicts = [entry.verdict for entry in self.entries.values()]
+        medians = [entry.median_ms for entry in self.entries.values()]
+        validation = self.validation.to_json() if self.validation else None
+        return {
+            "table_id": self.table_id,
+            "device": self.device,
+            "runtime": self.runtime_version,
+            "precision": self.precision,
+            "threads": self.threads,
+            "space": self.space_name,
+            "created_utc": self.created_utc,
+            "cpu": self.fingerprint.cpu_model,
+            "fingerprint": self.fingerprint.digest[:16],
+            "n_operators": len(self.entries),
+            "n_failures": len(self.failures),
+            "n_noisy": verdicts.count("noisy"),
+            "operator_ms": {"min": min(medians, default=0.0), "max": max(medians, default=0.0)},
+            "anchor_drift_percent": self.anchor.drift_percent,
+            "load_average": [self.conditions_before.load_average, self.conditions_after.load_average],
+            "seconds": self.seconds,
+            "n_fit": self.correction.n,
+            "validation": validation,
+        }
+
+    def save(self, path: Path) -> LatencyTable:
+        """Write the table atomically; return it with its ``path``. Raises ``StorageError``."""
+        value = self._content()
+        value["digest"] = digest_of(value)
+        write_text(path, _pretty(value))
+        return replace(self, path=path)
+
+    @classmethod
+    def load(cls, path: Path) -> LatencyTable:
+        """Read a table. Raises ``TableError`` that names every fault of the file at once."""
+        mend = "measure it again with `edgewright profile`"
+        data = read_json(path, what="latency table", mend=mend, error=TableError)
+        if not isinstance(data, dict) or data.get("schema") != SCHEMA:
+            found = data.get("schema") if isinstance(data, dict) else type(data).__name__
+            raise TableError(
+                f"latency table {path} has schema {found!r}, this edgewright reads {SCHEMA}; {mend}"
+            )
+        faults = [f"missing key {key!r}" for key in _KEYS if key not in data]
+        faults += [f"unknown key {key!r}" for key in data if key not in _KEYS]
+        if not faults:
+            faults = _content_faults(data)
+        if faults:
+            raise TableError(f"latency table {path}: {_listed(faults)}; {mend}")
+        try:
+            return replace(_table_from(data), path=path)
+        except (SDKError, TypeError, ValueError, KeyError, AttributeError) as error:
+            raise TableError(f"latency table {path}: {error}; {mend}") from error
+
+    def _described(self) -> str:
+        where = f" ({self.path})" if self.path else ""
+        return f"the latency table of {self.device!r}{where}"
+
+    def _content(self) -> dict[str, Any]:
+        """Return everything but the digest as JSON values."""
+        return {
+            "schema": SCHEMA,
+            "device": self.device,
+            "runtime": self.runtime,
+            "runtime_version": self.runtime_version,
+            "runtime_conditions": dict(self.runtime_conditions),
+            "precision": self.precision,
+            "threads": self.threads,
+            "space": self.space_name,
+            "space_version": self.space_version,
+            "space_digest": self.space_digest,
+            "fingerprint": self.fingerprint.to_json(),
+            "conditions_before": self.conditions_before.to_json(),
+            "conditions_after": self.conditions_after.to_json(),
+            "created_utc": self.created_utc,
+            "edgewright_version": self.edgewright_version,
+            "seconds": self.seconds,
+            "settings": dict(self.settings),
+            "entries": [
+                {"operator": op.to_json(), "warm": e.warm.to_json(), "cold": e.cold.to_json()}
+                for op, e in sorted(self.entries.items())
+            ],
+            "failures": [
+                {"operator": op.to_json(), "reason": failure.reason}
+                for op, failure in sorted(self.failures.items())
+            ],
+            "anchor": {
+                "operator": self.anchor.operator.to_json(),
+                "medians_ms": list(self.anchor.medians_ms),
+            },
+            "networks": [
+                {
+                    "architecture": record.architecture.to_json(),
+                    "role": record.role,
+                    "measurement": record.measurement.to_json(),
+                }
+                for record in self.networks
+            ],
+            "correction": self.correction.to_json(),
+            "validation": self.validation.to_json() if self.validation else None,
+        }
+
+
+def _content_faults(data: Mapping[str, Any]) -> list[str]:
+    """Return what is wrong inside a table whose keys are right."""
+    faults = []
+    if _has_constant(data):
+        faults.append("it has NaN or infinite numbers")
+    elif digest_of({key: value for key, value in data.items() if key != "digest"}) != data["digest"]:
+        faults.append("it was edited or damaged after it was written (its digest does not match)")
+    for name in ("entries", "failures", "networks"):
+        if not isinstance(data[name], list):
+            faults.append(f"{name} must be a list")
+    if faults and not isinstance(data["entries"], list):
+        return faults
+    seen: set[str] = set()
+    for number, item in enumerate(data["entries"]):
+        try:
+            operator = Operator.from_json(item["operator"])
+            Measurement.from_json(item["warm"])
+            Measurement.from_json(item["cold"])
+        except (SDKError, TypeError, KeyError) as error:
+            faults.append(f"entry {number}: {error}")
+            continue
+        if operator.key in seen:
+            faults.append(f"entry {number} repeats {operator.key}")
+        seen.add(operator.key)
+    if not data["entries"]:
+        faults.append("it has no entries")
+    return faults
+
+
+def _table_from(data: Mapping[str, Any]) -> LatencyTable:
+    anchor = data["anchor"]
+    return LatencyTable(
+        device=data["device"],
+        runtime=data["runtime"],
+        runtime_version=data["runtime_version"],
+        runtime_conditions=data["runtime_conditions"],
+        precision=data["precision"],
+        threads=data["threads"],
+        space_name=data["space"],
+        space_version=data["space_version"],
+        space_digest=data["space_digest"],
+        fingerprint=Fingerprint.from_json(data["fingerprint"]),
+        conditions_before=Conditions.from_json(data["conditions_before"]),
+        conditions_after=Conditions.from_json(data["conditions_after"]),
+        created_utc=data["created_utc"],
+        edgewright_version=data["edgewright_version"],
+        seconds=data["seconds"],
+        settings=data["settings"],
+        entries={
+            Operator.from_json(item["operator"]): Entry(
+                Measurement.from_json(item["warm"]), Measurement.from_json(item["cold"])
+            )
+            for item in data["entries"]
+        },
+        failures={Operator.from_json(item["operator"]): Failure(item["reason"]) for item in data["failures"]},
+        anchor=Anchor(Operator.from_json(anchor["operator"]), tuple(anchor["medians_ms"])),
+        networks=tuple(
+            NetworkRecord(
+                architecture_from_json(item["architecture"]),
+                Measurement.from_json(item["measurement"]),
+                item["role"],
+            )
+            for item in data["networks"]
+        ),
+        correction=Correction.from_json(data["correction"]),
+        validation=_validation_from(data["validation"]),
+    )
+
+
+def architecture_from_json(data: Mapping[str, Any]) -> Architecture:
+    """Return the architecture that ``Architecture.to_json`` described."""
+    return Architecture(**{k: tuple(v) if isinstance(v, list) else v for k, v in data.items()})
+
+
+def _validation_from(data: Mapping[str, Any] | None) -> Validation | None:
+    if data is None:
+        return None
+    return Validation(**{**data, "worst": tuple(Worst(**worst) for worst in data["worst"])})
+
+
+def _has_constant(value: Any) -> bool:
+    """Return whether a JSON value holds NaN or an infinity, which Python's reader lets through."""
+    if isinstance(value, float):
+        return not np.isfinite(value)
+    if isinstance(value, dict):
+        return any(map(_has_constant, value.values()))
+    return isinstance(value, list) and any(map(_has_constant, value))
+
+
+def _listed(faults: Sequence[str], limit: int = 5) -> str:
+    more = f"; and {len(faults) - limit} more" if len(faults) > limit else ""
+    return "; ".join(faults[:limit]) + more
+
+
+def _pretty(value: Mapping[str, Any]) -> str:
+    """Return JSON with a line for each key and for each item of a list, so that diffs are readable."""
+    lines = []
+    for key, item in value.items():
+        if isinstance(item, list) and item and isinstance(item[0], dict):
+            rows = ",\n".join("  " + json.dumps(row, allow_nan=False) for row in item)
+            lines.append(f" {json.dumps(key)}: [\n{rows}\n ]")
+        else:
+            lines.append(f" {json.dumps(key)}: {json.dumps(item, allow_nan=False)}")
+    return "{\n" + ",\n".join(lines) + "\n}\n"
