@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import tempfile
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -142,25 +144,23 @@ class _Writer:
 def _export_by_torch(
     module: nn.Module, in_shape: tuple[int, int, int, int], cause: ExportError
 ) -> onnx.ModelProto:
-    import io
-
     import torch
 
-    buffer = io.BytesIO()
     training = module.training
     module.eval()
     try:
-        with silent() as chatter:
+        with silent() as chatter, tempfile.TemporaryDirectory() as folder:
+            path = Path(folder) / "model.onnx"
             torch.onnx.export(
                 module,
                 (torch.zeros(in_shape),),
-                buffer,
+                path,
                 input_names=[INPUT],
                 output_names=[OUTPUT],
                 opset_version=OPSET,
                 dynamo=False,  # the newer exporter needs onnxscript, which nothing else here does
             )
-        return onnx.load_from_string(buffer.getvalue())
+            return onnx.load(path)
     except Exception as error:  # whatever a foreign converter raises
         reason = str(error).strip().splitlines() or chatter.text.splitlines() or [type(error).__name__]
         raise ExportError(f"{cause}; torch.onnx.export: {reason[0]:.300}") from error

@@ -25,6 +25,7 @@ from edgewright.backends.graph import (
     Linear,
     Node,
 )
+from edgewright.backends.litert.simplify import simplify
 from edgewright.errors import ExportError
 
 INPUT, OUTPUT = "input", "output"
@@ -40,8 +41,6 @@ _DTYPES = {
     np.dtype(np.float32): schema.TensorType.FLOAT32,
     np.dtype(np.int32): schema.TensorType.INT32,
 }
-# The oldest version of each operator that has what is written here.
-_VERSIONS = {"MUL": 1, "ADD": 1}
 
 
 class _AlignedBuffer(schema.BufferT):  # type: ignore[misc]
@@ -69,6 +68,7 @@ def tflite_from_graph(graph: Graph) -> bytes:
     Raises:
         ExportError: names the first node that LiteRT has no operator for.
     """
+    graph = simplify(graph)
     writer = _Writer(graph)
     for node in fused(graph):
         writer.add(node)

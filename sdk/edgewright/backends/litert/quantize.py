@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
+from ai_edge_litert import schema_py_generated as schema
 from numpy.typing import NDArray
 
-from edgewright.backends.litert.flatbuffer import SIGNATURE
 from edgewright.backends.registry import missing_extra
 from edgewright.backends.silence import silent
 from edgewright.errors import ExportError
@@ -54,16 +54,16 @@ def quantize(data: bytes, precision: str, calibration: NDArray[np.float32] | Non
                 work.add_static_config(".*", names.ALL_SUPPORTED, 8, 8)
                 for end in (names.INPUT, names.OUTPUT):
                     work.update_quantization_recipe(".*", end, None, AlgorithmName.NO_QUANTIZE)
-                statistics = work.calibrate({SIGNATURE: _samples(calibration)}, num_threads=1)
+                statistics = work.calibrate(_samples(data, calibration), num_threads=1)
             result = work.quantize(statistics, enable_progress_report=False)
     except Exception as error:  # ValueError, RuntimeError, KeyError … by the part that gave up
         raise ExportError(f"ai-edge-quantizer cannot make {precision}: {error!s:.300}") from error
-    model = bytes(result.quantized_model)
-    return model
+    return bytes(result.quantized_model)
 
 
-def _samples(calibration: NDArray[np.float32] | None) -> list[dict[str, Any]]:
-    if calibration is None:
-        return []
-    images = np.ascontiguousarray(calibration.transpose(0, 2, 3, 1))  # NHWC
-    return [{"input": image[None]} for image in images]
+def _samples(data: bytes, calibration: NDArray[np.float32] | None) -> dict[str, list[dict[str, Any]]]:
+    """Return the calibration images as the quantizer takes them: by signature, then by input."""
+    signature = schema.Model.GetRootAs(data, 0).SignatureDefs(0)
+    name = signature.Inputs(0).Name().decode()
+    images = () if calibration is None else np.ascontiguousarray(calibration.transpose(0, 2, 3, 1))
+    return {signature.SignatureKey().decode(): [{name: image[None]} for image in images]}

@@ -51,8 +51,11 @@ def quantize(
     try:
         with silent(), tempfile.TemporaryDirectory() as folder:
             path = Path(folder) / "int8.onnx"
+            # The quantizer moves the weights of what it is given to files that it deletes.
+            own = onnx.ModelProto()
+            own.CopyFrom(model)
             quantization.quantize_static(
-                model,
+                own,
                 path,
                 Images(),
                 quant_format=quantization.QuantFormat.QDQ,

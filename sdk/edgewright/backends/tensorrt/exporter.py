@@ -53,8 +53,8 @@ class TensorRTExporter:
         trt = load("tensorrt", "tensorrt")
         if cuda.n_devices() == 0:
             raise DeviceUnavailableError(
-                "tensorrt builds engines on the GPU that runs them, and this machine has none: compile on the "
-                "device, or ahead of time for an RTX card with the runtime tensorrt-rtx"
+                "tensorrt builds engines on the GPU that runs them, and this machine has none: compile "
+                "on the device, or ahead of time for an RTX card with the runtime tensorrt-rtx"
             )
         model = typed_model(onnx_from_module(module, in_shape), precision, calibration)
         cache = self.timing_cache

@@ -68,9 +68,8 @@ class TensorRTRuntime:
                 raise refused(artifact, self.version, lines[0] if lines else "no reason given")
             context = engine.create_execution_context()
             if context is None:
-                raise RuntimeFailureError(
-                    f"{self.version} has no memory to run {artifact}: {lines[0] if lines else 'no reason given'}"
-                )
+                reason = lines[0] if lines else "no reason given"
+                raise RuntimeFailureError(f"{self.version} has no memory to run {artifact}: {reason}")
             yield TensorRTSession(self._trt, engine, context, stream)
             del context, engine
         finally:
