@@ -71,6 +71,13 @@ def visit(browser: "Browser") -> Iterator[Visit]:
 
 def click_point(page: "Page", identity: str) -> None:
     """Click the point of ``identity`` at its place on the screen."""
+    # The plot grows to its panel's height a frame or two after it is drawn.
+    page.wait_for_function(
+        """() => {
+            const plot = document.getElementById("front-plot");
+            return Math.abs(plot._fullLayout.height - plot.clientHeight) < 1;
+        }"""
+    )
     place = page.evaluate(
         """(identity) => {
             const plot = document.getElementById("front-plot");
@@ -81,7 +88,9 @@ def click_point(page: "Page", identity: str) -> None:
             const at = trace.customdata.indexOf(index);
             const { xaxis, yaxis } = plot._fullLayout;
             const box = plot.getBoundingClientRect();
-            return [box.left + xaxis._offset + xaxis.d2p(trace.x[at]), box.top + yaxis._offset + yaxis.d2p(trace.y[at])];
+            const across = xaxis._offset + xaxis.d2p(trace.x[at]);
+            const down = yaxis._offset + yaxis.d2p(trace.y[at]);
+            return [box.left + across, box.top + down];
         }""",
         identity,
     )

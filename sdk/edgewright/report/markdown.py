@@ -21,8 +21,8 @@ def summary(data: ReportData) -> str:
 
 def finalists(data: ReportData) -> str:
     """Return one row an artifact: predicted, measured, budget, accuracy, size, parity, verdict."""
-    header = ("network", "device", "precision", "predicted", "measured", "budget")
-    header += ("accuracy", "size", "parity", "verdict")
+    measures = ("predicted", "measured", "budget", "accuracy", "size")
+    header = ("network", "device", "precision", *measures, "parity", "verdict")
     return table(
         header,
         [
