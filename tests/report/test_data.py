@@ -18,7 +18,7 @@ def test_verdict_is_met_when_all_that_was_asked_for_holds() -> None:
 def test_violation_says_by_how_much() -> None:
     over = finalist(measured_ms=5.0)
     assert over.verdict == "violated"
-    assert over.violations == ("measured 5 ms, budget 4 ms (25.0% over)",)
+    assert over.violations == ("measured 5 ms, budget 4 ms (25.0 % over)",)
 
 
 @pytest.mark.parametrize(

@@ -18,8 +18,19 @@ def test_a_violated_budget_comes_before_anything_good() -> None:
     broken = replace(data.finalists[1], measured_ms=2.8)
     outcome = headline(replace(data, finalists=(data.finalists[0], broken)))
     assert outcome.status == "violated"
-    assert outcome.sentence == "1 of 2 compiled finalists fails its budget or checks."
-    assert "measured 2.8 ms, budget 1.4 ms (100.0% over)" in outcome.details[0]
+    assert outcome.sentence == "Of 2 compiled finalists, 1 exceeds its budget."
+    assert "measured 2.8 ms, budget 1.4 ms (100.0 % over)" in outcome.details[0]
+
+
+def test_every_kind_of_failure_is_counted() -> None:
+    rows = report_data.full(60).finalists
+    over = replace(rows[0], measured_ms=9.0)
+    wrong = replace(rows[1], parity="failed")
+    unseen = replace(rows[2], measured_ms=None)
+    outcome = headline(ReportData(title="t", finalists=(over, wrong, unseen, rows[3])))
+    assert outcome.sentence == (
+        "Of 4 compiled finalists, 1 exceeds its budget, 1 fails another check and 1 could not be verified."
+    )
 
 
 def test_a_failed_parity_alone_is_not_called_a_budget() -> None:

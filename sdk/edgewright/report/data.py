@@ -182,7 +182,7 @@ class Finalist:
         found = list(self.faults)
         measured, budget = self.measured_ms, self.budget_ms
         if known(measured) and known(budget) and measured > budget:
-            over = f" ({measured / budget - 1:.1%} over)" if budget > 0 else ""
+            over = f" ({(measured / budget - 1) * 100:.1f} % over)" if budget > 0 else ""
             found.append(f"measured {measured:.4g} ms, budget {budget:.4g} ms{over}")
         size, limit = self.size_bytes, self.size_budget_bytes
         if known(size) and known(limit) and size > limit:

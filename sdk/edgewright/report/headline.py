@@ -55,10 +55,17 @@ def _of_finalists(data: ReportData) -> Headline:
     budgeted = any(f.budget_ms is not None or f.size_budget_bytes is not None for f in rows)
     best = _best_sentence(rows)
     if violated:
-        over = any(_over_budget(f) for f in violated)
-        verb, pronoun = ("fails", "its") if len(violated) == 1 else ("fail", "their")
-        what = f"{pronoun} budget or checks" if over else f"{pronoun} checks"
-        sentence = f"{len(violated)} of {n} {verb} {what}."
+        n_over = sum(map(_over_budget, violated))
+        outcomes = [
+            (n_over, "exceeds its budget", "exceed their budgets"),
+            (
+                len(violated) - n_over,
+                "fails another check" if n_over else "fails its checks",
+                "fail their checks",
+            ),
+            (len(unverified), "could not be verified", "could not be verified"),
+        ]
+        sentence = f"Of {n}, {_and([f'{k} {one if k == 1 else many}' for k, one, many in outcomes if k])}."
         details = [f"{f.id} on {f.device} ({f.precision}): {'; '.join(f.violations)}." for f in violated]
         return Headline(
             "violated", "Budget violated" if over else "Checks failed", sentence, (*details, *best)
@@ -74,6 +81,10 @@ def _of_finalists(data: ReportData) -> Headline:
     if not budgeted:
         return Headline("met", "Verified", f"{who} {agree} with torch on {devices}; no budget was set.", best)
     return Headline("met", "Every budget met", f"{who} {meet} every budget, measured on {devices}.", best)
+
+
+def _and(parts: list[str]) -> str:
+    return parts[0] if len(parts) == 1 else f"{', '.join(parts[:-1])} and {parts[-1]}"
 
 
 def _over_budget(finalist: Finalist) -> bool:
