@@ -68,7 +68,7 @@ def _of_finalists(data: ReportData) -> Headline:
         sentence = f"Of {n}, {_and([f'{k} {one if k == 1 else many}' for k, one, many in outcomes if k])}."
         details = [f"{f.id} on {f.device} ({f.precision}): {'; '.join(f.violations)}." for f in violated]
         return Headline(
-            "violated", "Budget violated" if over else "Checks failed", sentence, (*details, *best)
+            "violated", "Budget violated" if n_over else "Checks failed", sentence, (*details, *best)
         )
     if unverified:
         within = " within every budget" if budgeted else ""
