@@ -20,7 +20,7 @@ def test_payload_is_json_without_nan() -> None:
     found = payload(replace(data, points=(point, *data.points[1:])))
     json.dumps(found, allow_nan=False)
     assert found["points"][0]["values"] == [None] * 5
-    assert found["predictions"] == [{"device": "cpu", "points": []}]
+    assert found["predictions"] == []
 
 
 def test_values_and_budgets_share_the_unit_that_is_shown() -> None:
@@ -47,6 +47,15 @@ def test_a_baseline_is_never_a_finalist() -> None:
     data = report_data.full(40)
     namesake = replace(data.baselines[0], id=data.finalists[0].id)
     assert payload(replace(data, baselines=(namesake,)))["points"][-1]["finalist"] is False
+
+
+def test_a_device_that_was_never_measured_gets_no_plot() -> None:
+    data = report_data.full(40)
+    unmeasured = PredictionPoint(
+        device="rtx-4090", id="a", predicted_ms=1.0, measured_ms=None, role="finalist"
+    )
+    found = payload(replace(data, predictions=(unmeasured, *data.predictions)))
+    assert [p["device"] for p in found["predictions"]] == list(report_data.DEVICES)
 
 
 def test_payload_of_nothing() -> None:

@@ -105,9 +105,11 @@ def _tiles(data: ReportData, n_front: int) -> list[tuple[str, str, str]]:
 
 def _worst_by_device(data: ReportData) -> list[tuple[str, list[PredictionPoint]]]:
     """Return the devices of the predictions, each with its five worst on unseen networks."""
-    found: dict[str, list[PredictionPoint]] = {p.device: [] for p in data.predictions}
-    for point in data.predictions:
-        if point.role != "fit" and point.relative_error is not None:
+    # The same devices in the same order as in the payload: the scripts find a plot by its index.
+    known_points = [p for p in data.predictions if p.relative_error is not None]
+    found: dict[str, list[PredictionPoint]] = {p.device: [] for p in known_points}
+    for point in known_points:
+        if point.role != "fit":
             found[point.device].append(point)
     return [
         (device, sorted(points, key=lambda p: -abs(p.relative_error or 0.0))[:5])

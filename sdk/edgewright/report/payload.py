@@ -113,7 +113,7 @@ def _operator(operator: Operator) -> dict[str, Any]:
 
 
 def _predictions(data: ReportData) -> list[dict[str, Any]]:
-    devices = dict.fromkeys(p.device for p in data.predictions)
+    known_points = [p for p in data.predictions if p.relative_error is not None]
     return [
         {
             "device": device,
@@ -124,9 +124,9 @@ def _predictions(data: ReportData) -> list[dict[str, Any]]:
                     "measured": p.measured_ms,
                     "role": p.role,
                 }
-                for p in data.predictions
-                if p.device == device and p.relative_error is not None
+                for p in known_points
+                if p.device == device
             ],
         }
-        for device in devices
+        for device in dict.fromkeys(p.device for p in known_points)
     ]
