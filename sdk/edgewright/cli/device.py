@@ -36,9 +36,9 @@ def show(
     as_json: AsJson = False,
 ) -> None:
     """Show a device profile, with the source of each vendor figure."""
-    from edgewright.devices.profile import find_profile
+    from edgewright.devices.profile import DeviceProfile
 
-    profile = find_profile(name)
+    profile = DeviceProfile.find(name)
     value = profile.to_json()
     Console(as_json).result(value, "\n".join(_lines(value)))
 

@@ -55,7 +55,9 @@ app.command("demo")(demo.demo)
 
 # typer carries its own copy of click since 0.26, and re-exports only some of its exceptions: what
 # `typer.BadParameter` descends from is the base of all of them, whichever click it is.
-_CommandLineError = next(c for c in typer.BadParameter.__mro__ if c.__name__ == "ClickException")
+_CommandLineError: type[Exception] = next(
+    c for c in typer.BadParameter.__mro__ if c.__name__ == "ClickException"
+)
 
 
 def _print_version(wanted: bool) -> None:
@@ -87,9 +89,9 @@ def run(arguments: Sequence[str]) -> int:
         return _fail(str(error), error.exit_code, as_json)
     except _CommandLineError as error:
         if type(error).__name__ == "NoArgsIsHelpError":  # no command was given: its text is the help
-            print(error.format_message(), file=sys.stderr)
+            print(_message(error), file=sys.stderr)
             return 2
-        return _fail(f"{error.format_message()} (see: edgewright --help)", 2, as_json)
+        return _fail(f"{_message(error)} (see: edgewright --help)", 2, as_json)
     except (KeyboardInterrupt, typer.Abort):
         return _fail(
             "interrupted; what was finished is saved, the same command goes on from there", 130, as_json
@@ -101,6 +103,10 @@ def run(arguments: Sequence[str]) -> int:
         return _fail(
             f"{error}; check the path and the free space, then run the same command again", 2, as_json
         )
+
+
+def _message(error: Exception) -> str:
+    return str(error.format_message()) if hasattr(error, "format_message") else str(error)
 
 
 def _fail(message: str, status: int, as_json: bool) -> int:

@@ -39,7 +39,12 @@ def train(
     val_fraction: Annotated[
         float, typer.Option(min=0.01, max=0.5, help="Share of train/ held out for the search.")
     ] = 0.1,
-    flip: Annotated[bool, typer.Option(help="Mirror images at random.")] = True,
+    flip: Annotated[
+        bool | None,
+        typer.Option(
+            "--flip/--no-flip", help="Mirror images at random; photos are, digits not.", show_default=False
+        ),
+    ] = None,
     threads: Annotated[
         int | None, typer.Option(min=1, help="CPU threads; all cores where not given.")
     ] = None,
@@ -50,25 +55,26 @@ def train(
     as_json: AsJson = False,
 ) -> None:
     """Train an elastic supernet; a killed run goes on from its last epoch."""
-    from edgewright.pipeline.train import TrainOptions, train_run
+    from edgewright.pipeline.train import train_run
+    from edgewright.training.config import TrainConfig
 
     console = Console(as_json)
     result = train_run(
         space,
         data,
         out,
-        TrainOptions(
+        TrainConfig(
             recipe=recipe,
             epochs=epochs,
             batch_size=batch_size,
             optimizer=optimizer,
             lr=lr,
             flip=flip,
-            val_fraction=val_fraction,
             threads=threads,
             tensorboard=tensorboard,
             seed=seed,
         ),
+        val_fraction=val_fraction,
         progress=console,
     )
     console.result(result.to_json(), result.text())

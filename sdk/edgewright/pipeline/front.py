@@ -8,15 +8,14 @@ from typing import Any
 
 import numpy as np
 
-from edgewright.errors import InfeasibleBudgetError, RunError, UsageError
+from edgewright.errors import RunError
 from edgewright.pipeline.run import RunFolder
 from edgewright.pipeline.tabulate import columns
 from edgewright.search.archive import Archive, Evaluation
 from edgewright.search.budget import format_cost, parse_budgets
 from edgewright.search.pareto import front_indices
+from edgewright.search.select import FrontPoint, pick
 from edgewright.spaces import Architecture, MobileSpace
-
-PREFERENCES = ("accuracy", "latency", "knee")
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,30 +109,13 @@ class Front:
             UsageError: ``prefer`` is unknown.
             InfeasibleBudgetError: the front has no such network; the nearest value is named.
         """
-        if prefer not in PREFERENCES:
-            raise UsageError(f"unknown preference {prefer!r}; known: {', '.join(PREFERENCES)}")
-        known = [name for name in (self.members[0].costs if self.members else {}) if name != "error"]
-        limits = parse_budgets(under, devices=known)
-        members = list(self.best)
-        for limit in limits:
-            if limit.name not in known:
-                raise UsageError(f"this search has no {limit.name!r}; it has {', '.join(known)}")
-            kept = [m for m in members if m.costs[limit.name] <= limit.limit]
-            if not kept:
-                least = min((m.costs[limit.name] for m in members), default=float("nan"))
-                raise InfeasibleBudgetError(
-                    f"no network of the front has {limit.name} at most {format_cost(limit.name, limit.limit)}; "
-                    f"the nearest has {format_cost(limit.name, least)}"
-                )
-            members = kept
-        if not members:
+        best = self.best
+        if not best:
             raise RunError("the search has no network yet; run `edgewright search` first")
-        cost = known[0] if known else "error"
-        if prefer == "accuracy":
-            return members[0]
-        if prefer == "latency":
-            return min(members, key=lambda m: m.costs[cost])
-        return members[_knee(np.array([[m.costs["error"], m.costs[cost]] for m in members]))]
+        known = [name for name in best[0].costs if name != "error"]
+        limits = {budget.name: budget.limit for budget in parse_budgets(under, devices=known)}
+        points = [FrontPoint(int(member.id), member.costs) for member in best]
+        return self.find(str(pick(points, under=limits, prefer=prefer).id))
 
     def finalists(self, n: int) -> tuple[Member, ...]:
         """Return at most ``n`` of the front, spread over it: most accurate and fastest included."""
@@ -166,13 +148,6 @@ class Front:
 
 def _shape(arch: Architecture) -> str:
     return f"{arch.resolution} px {'-'.join(map(str, arch.depths))}"
-
-
-def _knee(F: np.ndarray[Any, Any]) -> int:
-    """Return the row of ``F`` ``(n, 2)`` farthest below the line through the extremes."""
-    low, high = F.min(axis=0), F.max(axis=0)
-    scaled = (F - low) / np.where(high > low, high - low, 1.0)
-    return int(scaled.sum(axis=1).argmin())
 
 
 def load_front(run: Path, name: str = "default") -> Front:

@@ -66,11 +66,8 @@ class RunFolder:
             OutputExistsError: the folder holds something that is not a run.
             RunError: it holds a run of another space, data or configuration.
         """
+        cls.require_free_or_run(root)
         path = root / "run.json"
-        if root.is_file() or (root.is_dir() and not path.exists() and any(root.iterdir())):
-            raise OutputExistsError(
-                f"{root} exists and is not an edgewright run; nothing was touched; give another --out"
-            )
         if path.exists():
             old = cls.open(root).description
             differing = sorted(
@@ -84,6 +81,15 @@ class RunFolder:
         else:
             write_json(path, description)
         return cls.open(root)
+
+    @staticmethod
+    def require_free_or_run(root: Path) -> None:
+        """Raise ``OutputExistsError`` where ``root`` holds something that is not a run."""
+        is_run = (root / "run.json").exists()
+        if root.is_file() or (root.is_dir() and not is_run and any(root.iterdir())):
+            raise OutputExistsError(
+                f"{root} exists and is not an edgewright run; nothing was touched; give another --out"
+            )
 
     @property
     def weights(self) -> Path:

@@ -1,0 +1,240 @@
+"""Compile a network of a run for a device, and check the file against torch on real images.
+
+1. Extract the subnet with inherited weights and calibrate its BatchNorm.
+2. Export it beside its place; int8 is calibrated on training images.
+3. Run the file on test images and compare with torch; a file that disagrees is deleted.
+4. Move it into ``RUN/artifacts/<id>/<device>-<precision>/`` and describe it in ``model.json``.
+"""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import edgewright
+from edgewright.backends.parity import ParityReport, check_parity
+from edgewright.backends.registry import exporter, runtime
+from edgewright.devices.profile import DeviceProfile
+from edgewright.errors import MissingExtraError, RunError
+from edgewright.files import file_digest, read_json, write_json
+from edgewright.pipeline.front import load_front
+from edgewright.pipeline.progress import SILENT, Progress
+from edgewright.pipeline.tables import choose_precision
+from edgewright.pipeline.trained import TrainedRun
+from edgewright.spaces import Architecture
+
+if TYPE_CHECKING:
+    from edgewright.backends.base import Exporter
+
+SCHEMA = 1
+N_TEST = 1000  # images that the compiled file is judged on; a per cent of accuracy is ten of them
+N_CALIBRATION = 128  # images that int8 ranges are taken from
+
+
+@dataclass(frozen=True, slots=True)
+class Compiled:
+    """A compiled network.
+
+    Attributes:
+        id: of the network.
+        path: the artifact.
+        profile: the device that it is for.
+        precision: of the artifact.
+        parity: how it compares with torch, and both accuracies.
+        size_bytes: of the file.
+    """
+
+    id: str
+    path: Path
+    profile: DeviceProfile
+    precision: str
+    parity: ParityReport
+    size_bytes: int
+
+    @property
+    def manifest(self) -> Path:
+        """The description beside the artifact."""
+        return self.path.with_suffix(".json")
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the result as JSON values."""
+        return {
+            "id": self.id,
+            "artifact": str(self.path),
+            "manifest": str(self.manifest),
+            "device": self.profile.name,
+            "precision": self.precision,
+            "size_bytes": self.size_bytes,
+            "parity": self.parity.to_json(),
+        }
+
+    def text(self) -> str:
+        """Return lines for a terminal."""
+        p = self.parity
+        lines = [f"{self.path}: {self.size_bytes / 1e6:.3f} MB, {self.precision}"]
+        if p.accuracy is not None and p.relative is not None and p.top1_agreement is not None:
+            lines.append(
+                f"against torch on {p.n} test images: {p.status}, largest difference {p.relative:.1e} of the "
+                f"range, same class on {p.top1_agreement:.1%}, accuracy {p.accuracy:.2%} "
+                f"(torch {p.reference_accuracy:.2%})"
+            )
+        else:
+            lines.append(f"against torch: {p.status}: {p.reason}")
+        return "\n".join(lines)
+
+
+def compile_pick(
+    root: Path,
+    pick: str,
+    device: str,
+    *,
+    precision: str | None = None,
+    name: str = "default",
+    progress: Progress = SILENT,
+) -> Compiled:
+    """Compile a network that a user names.
+
+    Args:
+        root: a run folder.
+        pick: an id of the run's search, ``smallest`` or ``largest``.
+        device: a profile's name, alias or path.
+        precision: the profile's first where ``None``.
+        name: of the search.
+        progress: told what is done.
+
+    Raises:
+        RunError: the run or the network is not there.
+        ProfileError: no such device.
+        PrecisionError: the device does not offer the precision.
+        ParityError: the compiled file disagrees with torch.
+    """
+    profile = DeviceProfile.find(device)
+    chosen = choose_precision(profile, precision)
+    trained = TrainedRun.open(root, progress=progress)
+    ends = {"smallest": trained.space.smallest, "largest": trained.space.largest}
+    arch = ends[pick]() if pick in ends else load_front(root, name).find(pick).architecture
+    return compile_architecture(trained, pick, arch, profile, chosen, progress=progress)
+
+
+def compile_architecture(
+    trained: TrainedRun,
+    subnet: str,
+    arch: Architecture,
+    profile: DeviceProfile,
+    precision: str,
+    *,
+    progress: Progress = SILENT,
+) -> Compiled:
+    """Compile one architecture; a file that is there already and still right is kept.
+
+    Args:
+        trained: the run.
+        subnet: its id, which names the folder.
+        arch: its choices.
+        profile: the device.
+        precision: one that the device offers.
+        progress: told what is done.
+
+    Raises:
+        ExportError: the backend cannot express the network.
+        MissingExtraError: a converter is not installed.
+        ParityError: the compiled file disagrees with torch; it is not kept.
+    """
+    writer = device_exporter(profile)
+    folder = trained.folder.artifact_folder(subnet, profile.name, precision)
+    path = folder / f"model{writer.suffix}"
+    key = {
+        "encoding": [int(v) for v in trained.space.encode(arch)],
+        "space_digest": trained.space.digest,
+        "weights": file_digest(trained.folder.weights),
+        "precision": precision,
+        "compute_capability": profile.compute_capability,
+        "edgewright": edgewright.__version__,
+    }
+    if (kept := _kept(path, key)) is not None:
+        return Compiled(subnet, path, profile, precision, kept, path.stat().st_size)
+    side = arch.resolution
+    with progress.task(f"compiling network {subnet} for {profile.name}, {precision}"):
+        network = trained.network(arch)
+        # A folder on the same disk: what fails the check is never seen under its final name.
+        fresh = folder / f".{os.getpid()}{writer.suffix}"
+        try:
+            writer.export(
+                network,
+                (1, 3, side, side),
+                fresh,
+                precision=precision,
+                calibration=trained.calibration_images(side, N_CALIBRATION) if precision == "int8" else None,
+            )
+            images, labels = trained.images("test", side, N_TEST)
+            parity = _parity(network, profile, fresh, images, labels, precision)
+            parity.require(allow_unverified=True)
+            fresh.replace(path)
+        finally:
+            fresh.unlink(missing_ok=True)
+    compiled = Compiled(subnet, path, profile, precision, parity, path.stat().st_size)
+    write_json(compiled.manifest, _manifest(compiled, trained, arch, key))
+    return compiled
+
+
+def device_exporter(profile: DeviceProfile) -> Exporter:
+    """Return the exporter of a device's runtime, aimed at its compute capability if it has one."""
+    if profile.runtime == "tensorrt-rtx" and profile.compute_capability:
+        return exporter(profile.runtime, compute_capability=profile.compute_capability)
+    return exporter(profile.runtime)
+
+
+def _parity(
+    network: Any, profile: DeviceProfile, path: Path, images: Any, labels: Any, precision: str
+) -> ParityReport:
+    try:
+        engine = runtime(profile.runtime)
+    except MissingExtraError as error:  # converters may be installed where the runtime is not
+        return ParityReport(status="not verified", precision=precision, n=len(images), reason=str(error))
+    return check_parity(
+        network, engine, path, images, labels=labels, precision=precision, threads=profile.threads
+    )
+
+
+def _kept(path: Path, key: dict[str, Any]) -> ParityReport | None:
+    """Return the parity of an artifact that was made from the same inputs and is unharmed."""
+    manifest = path.with_suffix(".json")
+    if not (path.is_file() and manifest.is_file()):
+        return None
+    try:
+        old = read_json(manifest, what="manifest", mend="compile again", error=RunError)
+        same = old["key"] == key and old["sha256"] == file_digest(path)
+        return ParityReport(**old["parity"]) if same else None
+    except (RunError, KeyError, TypeError):
+        return None  # harmed: it is compiled anew
+
+
+def _manifest(
+    compiled: Compiled, trained: TrainedRun, arch: Architecture, key: dict[str, Any]
+) -> dict[str, Any]:
+    data = trained.data
+    return {
+        "schema": SCHEMA,
+        "key": key,
+        "id": compiled.id,
+        "file": compiled.path.name,
+        "sha256": file_digest(compiled.path),
+        "size_bytes": compiled.size_bytes,
+        "device": compiled.profile.name,
+        "runtime": compiled.profile.runtime,
+        "precision": compiled.precision,
+        "space": trained.space.name,
+        "architecture": arch.to_json(),
+        "input": {
+            "layout": "NHWC" if compiled.profile.runtime == "litert" else "NCHW",
+            "shape": [1, 3, arch.resolution, arch.resolution],
+            "dtype": "float32",
+            "range": "RGB / 255, less mean, over std",
+            "mean": list(data.mean),
+            "std": list(data.std),
+        },
+        "classes": list(data.classes),
+        "parity": compiled.parity.to_json(),
+    }

@@ -1,0 +1,240 @@
+"""Search a trained run's supernet under measured latency budgets.
+
+1. Resolve the budget's names: devices (each with its latency table) and counts.
+2. Turn each device's budget into a limit on the prediction: the table's own error is taken off.
+3. Evaluate networks with inherited weights, BatchNorm calibrated, on the held-out split.
+4. Everything lands in ``RUN/searches/<name>/archive.sqlite`` as it happens.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from edgewright.errors import BudgetError
+from edgewright.files import file_digest, write_json
+from edgewright.pipeline.costs import Cost, macs, params, size_bytes
+from edgewright.pipeline.front import Front, front_from_archive
+from edgewright.pipeline.progress import SILENT, Progress
+from edgewright.pipeline.run import RunFolder
+from edgewright.pipeline.tables import DeviceCost, device_cost
+from edgewright.pipeline.trained import TrainedRun
+from edgewright.search.archive import Archive
+from edgewright.search.budget import QUANTITIES, format_cost, parse_budgets
+from edgewright.search.config import Evaluator, Failure, IterationReport, Problem, SearchConfig
+from edgewright.search.feasible import require_feasible
+from edgewright.search.loop import run_search
+from edgewright.spaces import MobileSpace
+from edgewright.spaces.architecture import IntArray
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SearchOptions:
+    """What a user may say of a search.
+
+    Attributes:
+        budget: hard limits, ``cpu=4ms,size=2MB``.
+        objectives: more names to minimise beside the error and the budgets' devices.
+        evaluations: true evaluations in all.
+        name: of the search within the run.
+        tables: folder of latency tables.
+        precision: of the devices' tables; each profile's first where ``None``.
+        surrogate: ``auto`` or a surrogate's name.
+        allow_foreign: accept tables of another machine.
+        seed: the search's only source of randomness.
+        n_initial: evaluations of the initial design; a sixth, at least 16, where ``None``.
+    """
+
+    budget: str = ""
+    objectives: str = ""
+    evaluations: int = 200
+    name: str = "default"
+    tables: Path = Path("latency_tables")
+    precision: str | None = None
+    surrogate: str = "auto"
+    allow_foreign: bool = False
+    seed: int = 0
+    n_initial: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class SearchSummary:
+    """A finished search.
+
+    Attributes:
+        folder: where its archive lies.
+        front: all that was evaluated.
+        devices: names that the budgets and objectives used.
+        hypervolume: of the front, normalised.
+        exhausted: whether every feasible network was evaluated.
+    """
+
+    folder: Path
+    front: Front
+    devices: tuple[str, ...]
+    hypervolume: float
+    exhausted: bool
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the result as JSON values."""
+        return {
+            "archive": str(self.folder / "archive.sqlite"),
+            "hypervolume": self.hypervolume,
+            "exhausted": self.exhausted,
+            **self.front.to_json(),
+        }
+
+    def text(self) -> str:
+        """Return the front as a table."""
+        head = f"{len(self.front.members)} networks evaluated, {len(self.front.best)} on the front"
+        return f"{head}\n\n{self.front.text()}"
+
+
+def search_run(root: Path, options: SearchOptions, *, progress: Progress = SILENT) -> SearchSummary:
+    """Search a run's supernet; a killed search goes on where it stopped.
+
+    Raises:
+        RunError: the run is not trained, or the search's folder holds one with other inputs.
+        BudgetError: the budget cannot be read or names what is not there.
+        InfeasibleBudgetError: no network fits; the nearest feasible value is named, at once.
+        TableError: a latency table is missing, faulty, or does not cover the space.
+        ForeignTableError: a table was measured elsewhere.
+    """
+    folder = RunFolder.open(root)
+    folder.require_trained()
+    problem = _problem(folder.space, options)
+    progress.say(problem.text())
+    # Before the images are read: what cannot be had is said at once.
+    require_feasible(folder.space, Problem(problem.objectives, problem.limits, problem.constraints))
+    trained = TrainedRun.open(root, progress=progress)
+    target = folder.search_folder(options.name)
+    meta = {
+        "weights": file_digest(folder.weights),
+        "data": trained.data.digest,
+        "asked_budgets": problem.asked,
+        "devices": {
+            name: {"device": d.profile.name, "precision": d.precision, "table_id": d.table.table_id}
+            for name, d in problem.devices.items()
+        },
+    }
+    config = SearchConfig(
+        evaluations=options.evaluations,
+        n_initial=options.n_initial or min(options.evaluations, max(16, options.evaluations // 6)),
+        seed=options.seed,
+        surrogate=options.surrogate,
+    )
+    with (
+        Archive.open(target / "archive.sqlite", meta) as archive,
+        progress.task("evaluating networks", options.evaluations) as task,
+    ):
+        write_json(target / "search.json", problem.to_json(options))
+        note = ""
+
+        def on_iteration(report: IterationReport) -> None:
+            nonlocal note
+            tau = "" if report.tau is None else f", surrogate tau {report.tau:.2f}"
+            note = f"hypervolume {report.hypervolume:.3f}{tau}"
+            task.update(len(archive), note=note)
+
+        task.update(len(archive))
+        result = run_search(
+            folder.space,
+            evaluate=_evaluator(trained),
+            objectives=problem.objectives,
+            constraints=problem.constraints,
+            budgets=problem.limits,
+            archive=archive,
+            config=config,
+            on_iteration=on_iteration,
+            on_evaluation=lambda row: task.update(row.id, note=note),
+        )
+        front = front_from_archive(archive, folder.space)
+    return SearchSummary(target, front, tuple(problem.devices), result.hypervolume, result.exhausted)
+
+
+def _evaluator(trained: TrainedRun) -> Evaluator:
+    """Return the validation error of encodings, one by one, so that each is saved as it comes."""
+
+    def evaluate(X: IntArray) -> Iterator[float | Failure]:
+        for x in X:
+            yield trained.evaluate(trained.space.decode(x)).error
+
+    return evaluate
+
+
+@dataclass(frozen=True, slots=True)
+class _Problem:
+    """What is minimised and limited.
+
+    Attributes:
+        objectives: minimised beside the error.
+        constraints: limited, not minimised.
+        asked: the user's budgets, in base units.
+        limits: what predictions must stay under: budgets less the tables' error.
+        devices: by the name that the user gave.
+    """
+
+    objectives: dict[str, Cost]
+    constraints: dict[str, Cost]
+    asked: dict[str, float]
+    limits: dict[str, float]
+    devices: dict[str, DeviceCost]
+
+    def text(self) -> str:
+        parts = [
+            f"{name} at most {format_cost(name, limit)}"
+            + (f" (searched at {format_cost(name, self.limits[name])})" if self.limits[name] < limit else "")
+            for name, limit in self.asked.items()
+        ]
+        return f"minimising error, {', '.join(self.objectives)}; " + ("; ".join(parts) or "no budget")
+
+    def to_json(self, options: SearchOptions) -> dict[str, Any]:
+        return {
+            "schema": 1,
+            "budget": options.budget,
+            "asked": self.asked,
+            "limits": self.limits,
+            "evaluations": options.evaluations,
+            "seed": options.seed,
+            "devices": {name: device.to_json() for name, device in self.devices.items()},
+        }
+
+
+def _problem(space: MobileSpace, options: SearchOptions) -> _Problem:
+    budgets = parse_budgets(options.budget)
+    extra = [part.strip() for part in options.objectives.split(",") if part.strip()]
+    if unit := [part for part in extra if "=" in part]:
+        raise BudgetError(f"--objectives takes names, got {unit[0]!r}; limits belong into --budget")
+    names = list(dict.fromkeys([budget.name for budget in budgets] + extra))
+    devices = {
+        name: device_cost(
+            name,
+            space,
+            tables=options.tables,
+            precision=options.precision,
+            allow_foreign=options.allow_foreign,
+        )
+        for name in names
+        if name not in QUANTITIES
+    }
+    minimised = [name for name in names if name in devices or name in extra] or ["macs"]
+    targets = [(device.profile.runtime, device.precision) for device in devices.values()]
+    makers: dict[str, Callable[[], Cost]] = {
+        "macs": lambda: macs(space),
+        "params": lambda: params(space),
+        "size": lambda: size_bytes(space, targets or [("onnxruntime", "fp32")]),
+    }
+    counted: dict[str, Cost] = {
+        name: devices[name].predict_ms if name in devices else makers[name]()
+        for name in dict.fromkeys([*names, *minimised])
+    }
+    asked = {budget.name: budget.limit for budget in budgets}
+    return _Problem(
+        objectives={name: counted[name] for name in minimised},
+        constraints={name: cost for name, cost in counted.items() if name in asked and name not in minimised},
+        asked=asked,
+        limits={n: v / (1 + devices[n].margin) if n in devices else v for n, v in asked.items()},
+        devices=devices,
+    )

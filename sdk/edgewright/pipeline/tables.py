@@ -1,0 +1,144 @@
+"""Latency tables as the verbs use them: where they lie, whether they may be used, what they say."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from edgewright.backends.registry import runtime
+from edgewright.devices.probe import probe
+from edgewright.devices.profile import DeviceProfile
+from edgewright.errors import PrecisionError, TableError
+from edgewright.latency.predictor import LatencyPredictor
+from edgewright.latency.table import LatencyTable
+from edgewright.pipeline.tabulate import columns
+from edgewright.spaces import MobileSpace, find_space
+from edgewright.spaces.architecture import FloatArray, IntArray
+
+
+def choose_precision(profile: DeviceProfile, precision: str | None) -> str:
+    """Return ``precision``, or the profile's first. Raises ``PrecisionError``."""
+    if precision is None:
+        return profile.precisions[0]
+    if precision not in profile.precisions:
+        raise PrecisionError(
+            f"device {profile.name} has no precision {precision!r}; it has {', '.join(profile.precisions)}"
+        )
+    return precision
+
+
+def table_path(tables: Path, profile: DeviceProfile, space: MobileSpace, precision: str) -> Path:
+    """Return where a table belongs: ``<tables>/<device>/<space>-<runtime>-<precision>.json``."""
+    return tables / profile.name / f"{space.slug}-{profile.runtime}-{precision}.json"
+
+
+def find_table(tables: Path, profile: DeviceProfile, space: MobileSpace, precision: str) -> LatencyTable:
+    """Return the table of a device that covers a space: the space's own, or that of a wider one.
+
+    Raises:
+        TableError: there is none; the message has the command that makes it.
+    """
+    exact = table_path(tables, profile, space, precision)
+    others = sorted(exact.parent.glob(f"{space.base_name}*-{profile.runtime}-{precision}.json"))
+    for path in dict.fromkeys([exact, *others]):
+        if not path.is_file():
+            continue
+        table = LatencyTable.load(path)
+        if path == exact or table.covers(space):
+            return table
+    raise TableError(
+        f"no latency table of {profile.name} covers {space.name} in {tables}; measure one with: "
+        f"edgewright profile {profile.name} --space {space.name} --precision {precision} --tables {tables}"
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class DeviceCost:
+    """Latency on a device as search sees it.
+
+    Attributes:
+        profile: the device.
+        precision: of the table.
+        table: what was measured.
+        predictor: additive over the table, corrected.
+        margin: relative error that 95 % of the table's held-out networks stay below; taken off a
+            budget, since search seeks out the networks that a table flatters.
+    """
+
+    profile: DeviceProfile
+    precision: str
+    table: LatencyTable
+    predictor: LatencyPredictor
+    margin: float
+
+    def predict_ms(self, X: IntArray) -> FloatArray:
+        """Return the latency of encodings ``(n, n_var)`` as ``(n,)``."""
+        return self.predictor.predict_ms(X)
+
+    def to_json(self) -> dict[str, Any]:
+        """Return what a report needs, as JSON values."""
+        return {
+            "device": self.profile.name,
+            "profile": str(self.profile.path),
+            "precision": self.precision,
+            "table": str(self.table.path.resolve()) if self.table.path else None,
+            "table_id": self.table.table_id,
+            "margin": self.margin,
+        }
+
+
+def device_cost(
+    name: str, space: MobileSpace, *, tables: Path, precision: str | None, allow_foreign: bool
+) -> DeviceCost:
+    """Return the latency of a device that a budget names.
+
+    Raises:
+        ProfileError: no device has that name or alias.
+        TableError: no table covers the space, or it is faulty.
+        ForeignTableError: the table was measured on another machine or runtime.
+    """
+    profile = DeviceProfile.find(name)
+    chosen = choose_precision(profile, precision)
+    table = find_table(tables, profile, space, chosen)
+    table.require_space(space)
+    if profile.is_local:
+        table.require_device(probe(), allow_foreign=allow_foreign)
+        table.require_runtime(runtime(profile.runtime).version, allow_foreign=allow_foreign)
+    predictor = LatencyPredictor(table, space)
+    return DeviceCost(profile, chosen, table, predictor, predictor.error_p95)
+
+
+def describe_table(path: Path) -> tuple[dict[str, Any], str]:
+    """Return what a table says of itself, as JSON values and as text. Raises ``TableError``."""
+    table = LatencyTable.load(path)
+    value = table.summary()
+    rows = [(key, _text(item)) for key, item in value.items()]
+    return value, columns(rows, ("of this table", ""))
+
+
+def validate_table(path: Path, space: str | None) -> tuple[dict[str, Any], str]:
+    """Check a table; return its verdict as JSON values and text.
+
+    Raises:
+        TableError: names every fault.
+        ForeignTableError: it was measured on another machine.
+    """
+    table = LatencyTable.load(path)
+    wanted = find_space(space or table.space_name)
+    table.require_space(wanted)
+    table.require_device(probe(), allow_foreign=False)
+    return (
+        {"table": str(path), "table_id": table.table_id, "valid": True, "space": wanted.name},
+        f"{path}: whole, unedited, of this machine, covers {wanted.name}",
+    )
+
+
+def _text(item: Any) -> str:
+    if isinstance(item, float):
+        return f"{item:.4g}"
+    if isinstance(item, dict):
+        return ", ".join(f"{k} {_text(v)}" for k, v in item.items())
+    if isinstance(item, (list, tuple)):
+        return ", ".join(map(_text, item))
+    return str(item)

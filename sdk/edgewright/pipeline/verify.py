@@ -1,0 +1,179 @@
+"""Compile the finalists of a search and measure the files against the budgets."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from edgewright.devices.profile import DeviceProfile
+from edgewright.errors import (
+    BudgetViolationError,
+    DeviceUnavailableError,
+    MissingExtraError,
+    ParityError,
+    RunError,
+)
+from edgewright.files import read_json, write_json
+from edgewright.pipeline.bench import bench_artifact
+from edgewright.pipeline.compile import compile_architecture
+from edgewright.pipeline.front import Member, load_front
+from edgewright.pipeline.progress import SILENT, Progress
+from edgewright.pipeline.tabulate import columns
+from edgewright.pipeline.trained import TrainedRun
+from edgewright.report.data import Finalist
+
+SCHEMA = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Verification:
+    """The finalists, each compiled for each device of its search and measured.
+
+    Attributes:
+        run: the run folder.
+        rows: one an artifact.
+    """
+
+    run: Path
+    rows: tuple[Finalist, ...]
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the rows as JSON values."""
+        rows = [asdict(row) | {"verdict": row.verdict, "violations": row.violations} for row in self.rows]
+        return {"schema": SCHEMA, "finalists": rows}
+
+    def text(self) -> str:
+        """Return the rows as a table: predicted, measured, budget and accuracy side by side."""
+        rows = [
+            (
+                row.id,
+                row.device,
+                row.precision,
+                _ms(row.predicted_ms),
+                _ms(row.measured_ms),
+                _ms(row.budget_ms),
+                _percent(row.accuracy_artifact),
+                _percent(row.accuracy_torch),
+                row.parity,
+                row.verdict,
+            )
+            for row in self.rows
+        ]
+        header = ("id", "device", "precision", "predicted", "measured", "budget")
+        return columns(rows, (*header, "accuracy of file", "of torch", "parity", "budget met"))
+
+    def require(self) -> None:
+        """Raise for the first kind of fault: a file that disagrees, then a violated budget.
+
+        Raises:
+            ParityError: a compiled file disagrees with torch.
+            BudgetViolationError: a file measured above its budget; says all that did, and by how much.
+        """
+        wrong = [row for row in self.rows if row.parity == "failed"]
+        if wrong:
+            raise ParityError("; ".join(f"network {r.id} on {r.device}: {r.parity_detail}" for r in wrong))
+        violated = [row for row in self.rows if row.verdict == "violated"]
+        if violated:
+            faults = "; ".join(f"network {r.id} on {r.device}: {', '.join(r.violations)}" for r in violated)
+            raise BudgetViolationError(
+                f"{len(violated)} of {len(self.rows)} compiled networks break a budget: {faults}; "
+                f"pick another with `edgewright front pick {self.run} --under`, or profile again if the machine was busy"
+            )
+
+
+def verify_run(
+    root: Path, *, name: str = "default", finalists: int = 3, progress: Progress = SILENT
+) -> Verification:
+    """Compile the finalists of a search for each of its devices and measure the files.
+
+    Raises:
+        RunError: the run has no such search.
+        ExportError: a backend cannot express a network.
+    """
+    front = load_front(root, name)
+    trained = TrainedRun.open(root, progress=progress)
+    folder = trained.folder.search_folder(name)
+    described = read_json(
+        folder / "search.json",
+        what="search description",
+        mend=f"search again with: edgewright search --run {root} --name {name}",
+        error=RunError,
+    )
+    rows = []
+    chosen = front.finalists(finalists)
+    targets = {n: (DeviceProfile.find(d["profile"]), d["precision"]) for n, d in described["devices"].items()}
+    with progress.task("verifying finalists", len(chosen) * len(targets)) as task:
+        for member in chosen:
+            for device, (profile, precision) in targets.items():
+                rows.append(
+                    _verified(trained, member, device, profile, precision, described["asked"], progress)
+                )
+                task.update(len(rows))
+    verification = Verification(root, tuple(rows))
+    write_json(folder / "verification.json", verification.to_json())
+    return verification
+
+
+def _verified(
+    trained: TrainedRun,
+    member: Member,
+    device: str,
+    profile: DeviceProfile,
+    precision: str,
+    asked: dict[str, float],
+    progress: Progress,
+) -> Finalist:
+    row = Finalist(
+        id=member.id,
+        device=profile.name,
+        precision=precision,
+        predicted_ms=member.costs.get(device),
+        budget_ms=asked.get(device),
+        size_budget_bytes=asked.get("size"),
+    )
+    try:
+        compiled = compile_architecture(
+            trained, member.id, member.architecture, profile, precision, progress=progress
+        )
+    except ParityError as error:
+        return replace(row, parity="failed", parity_detail=str(error))
+    except MissingExtraError as error:
+        return replace(row, note=str(error))
+    parity = compiled.parity
+    row = replace(
+        row,
+        artifact=str(compiled.path.relative_to(trained.folder.root)),
+        accuracy_torch=parity.reference_accuracy,
+        accuracy_artifact=parity.accuracy,
+        parity="passed" if parity.passed else "not verified",
+        parity_detail=parity.reason or f"differs by {parity.relative:.1e} of the range, {parity.n} images",
+        size_bytes=compiled.size_bytes,
+    )
+    try:
+        measured = bench_artifact(compiled.path, profile, progress=progress).measurement
+    except DeviceUnavailableError as error:
+        return replace(row, note=str(error))
+    note = "" if measured.verdict == "ok" else "noisy: the median is not known to within 2.5 %"
+    return replace(row, measured_ms=measured.median_ms, p95_ms=measured.p95_ms, note=note)
+
+
+def load_verification(root: Path, name: str) -> Verification | None:
+    """Return what the last verification of a search found; ``None`` before there is one."""
+    path = root / "searches" / name / "verification.json"
+    if not path.is_file():
+        return None
+    data = read_json(
+        path, what="verification", mend=f"make it again: edgewright verify {root}", error=RunError
+    )
+    derived = ("verdict", "violations")
+    rows = [{k: v for k, v in row.items() if k not in derived} for row in data["finalists"]]
+    return Verification(root, tuple(Finalist(**row | {"faults": tuple(row["faults"])}) for row in rows))
+
+
+def _ms(value: float | None) -> str:
+    return "-" if value is None else f"{value:.3f} ms"
+
+
+def _percent(value: float | None) -> str:
+    return "-" if value is None else f"{value:.2%}"
