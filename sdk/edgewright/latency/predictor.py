@@ -8,7 +8,8 @@ import numpy as np
 
 from edgewright.errors import ArchitectureError
 from edgewright.latency.correction import FEATURES, Correction, features, fit
-from edgewright.latency.table import LatencyTable, NetworkRecord
+from edgewright.latency.records import NetworkRecord
+from edgewright.latency.table import LatencyTable
 from edgewright.latency.validation import validate
 from edgewright.spaces.architecture import Architecture, FloatArray, IntArray, Space
 from edgewright.spaces.operator import Operator

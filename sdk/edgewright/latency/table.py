@@ -10,12 +10,11 @@ Format history of ``latency_tables/<device>/<space>-<runtime>-<precision>.json``
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
-
-import numpy as np
 
 from edgewright.devices.conditions import Conditions
 from edgewright.devices.probe import Fingerprint
@@ -23,12 +22,12 @@ from edgewright.errors import ForeignTableError, MissingEntryError, SDKError, Ta
 from edgewright.files import digest_of, read_json, write_text
 from edgewright.latency.correction import NO_CORRECTION, Correction
 from edgewright.latency.measure import Measurement
+from edgewright.latency.records import Anchor, Entry, Failure, NetworkRecord, architecture_from_json
 from edgewright.latency.validation import Validation, Worst
-from edgewright.spaces.architecture import Architecture, Space
+from edgewright.spaces.architecture import Space
 from edgewright.spaces.operator import Operator
 
 SCHEMA = 1
-ROLES = ("fit", "validate")
 _KEYS = (
     "schema",
     "device",
@@ -55,72 +54,6 @@ _KEYS = (
     "validation",
     "digest",
 )
-
-
-@dataclass(frozen=True, slots=True)
-class Entry:
-    """What was measured of one operator.
-
-    Attributes:
-        warm: calls that follow calls of the same operator.
-        cold: calls that follow one of another operator.
-    """
-
-    warm: Measurement
-    cold: Measurement
-
-    @property
-    def median_ms(self) -> float:
-        """Median of the warm calls."""
-        return self.warm.median_ms
-
-    @property
-    def verdict(self) -> str:
-        """``ok`` or ``noisy``, of the warm calls."""
-        return self.warm.verdict
-
-
-@dataclass(frozen=True, slots=True)
-class Failure:
-    """An operator that the runtime would not build or run."""
-
-    reason: str
-
-
-@dataclass(frozen=True, slots=True)
-class NetworkRecord:
-    """A whole network that was measured.
-
-    Attributes:
-        architecture: the network.
-        measurement: in a tight loop, as ``edgewright bench`` measures.
-        role: ``fit`` if the correction saw it, ``validate`` if it did not.
-    """
-
-    architecture: Architecture
-    measurement: Measurement
-    role: str
-
-
-@dataclass(frozen=True, slots=True)
-class Anchor:
-    """One operator measured again in every segment, to see the machine drift.
-
-    Attributes:
-        operator: which.
-        medians_ms: warm median of each segment, in order of time.
-    """
-
-    operator: Operator
-    medians_ms: tuple[float, ...]
-
-    @property
-    def drift_percent(self) -> float:
-        """Distance of the quartiles of the medians over their median, in percent."""
-        if not self.medians_ms:
-            return 0.0
-        low, middle, high = np.percentile(self.medians_ms, [25, 50, 75])
-        return float((high - low) / middle * 100)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -180,10 +113,8 @@ class LatencyTable:
     @property
     def table_id(self) -> str:
         """Sixteen hexadecimal digits of what was measured where, when and how."""
-        return digest_of(
-            [self.fingerprint.digest, self.space_digest, self.runtime_version, dict(self.runtime_conditions)]
-            + [self.precision, self.threads, self.created_utc]
-        )[:16]
+        how = [self.runtime_version, dict(self.runtime_conditions), self.precision, self.threads]
+        return digest_of([self.fingerprint.digest, self.space_digest, how, self.created_utc])[:16]
 
     def covers(self, space: Space) -> bool:
         """Return whether every operator of ``space`` was measured."""
@@ -216,16 +147,18 @@ class LatencyTable:
         differences = fingerprint.differences(self.fingerprint)
         if differences and not allow_foreign:
             raise ForeignTableError(
-                f"{self._described()} was measured on another machine ({'; '.join(differences)}); measure this "
-                f"one with `edgewright profile {self.device}`, or use the table as it is with --allow-foreign"
+                f"{self._described()} was measured on another machine ({'; '.join(differences)}); "
+                f"measure this one with `edgewright profile {self.device}`, or use it as it is with "
+                "--allow-foreign"
             )
 
     def require_runtime(self, version: str, *, allow_foreign: bool = False) -> None:
         """Raise ``ForeignTableError`` unless the table was measured with this runtime version."""
         if version != self.runtime_version and not allow_foreign:
             raise ForeignTableError(
-                f"{self._described()} was measured with {self.runtime_version}, installed is {version}; measure "
-                f"anew with `edgewright profile {self.device}`, or use the table as it is with --allow-foreign"
+                f"{self._described()} was measured with {self.runtime_version}, installed is {version}; "
+                f"measure anew with `edgewright profile {self.device}`, or use it as it is with "
+                "--allow-foreign"
             )
 
     def summary(self) -> dict[str, Any]:
@@ -400,11 +333,6 @@ def _table_from(data: Mapping[str, Any]) -> LatencyTable:
     )
 
 
-def architecture_from_json(data: Mapping[str, Any]) -> Architecture:
-    """Return the architecture that ``Architecture.to_json`` described."""
-    return Architecture(**{k: tuple(v) if isinstance(v, list) else v for k, v in data.items()})
-
-
 def _validation_from(data: Mapping[str, Any] | None) -> Validation | None:
     if data is None:
         return None
@@ -414,7 +342,7 @@ def _validation_from(data: Mapping[str, Any] | None) -> Validation | None:
 def _has_constant(value: Any) -> bool:
     """Return whether a JSON value holds NaN or an infinity, which Python's reader lets through."""
     if isinstance(value, float):
-        return not np.isfinite(value)
+        return not math.isfinite(value)
     if isinstance(value, dict):
         return any(map(_has_constant, value.values()))
     return isinstance(value, list) and any(map(_has_constant, value))

@@ -25,8 +25,9 @@ class Worst:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Validation:
-    """Error of a table on networks that its correction has not seen. Errors are signed or absolute
-    shares of the measured latency, in percent.
+    """Error of a table on networks that its correction has not seen.
+
+    Errors are shares of the measured latency, in percent.
 
     Attributes:
         n: networks.

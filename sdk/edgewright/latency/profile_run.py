@@ -1,0 +1,337 @@
+"""The work of a profile: what is due, measuring it, and taking up what a journal holds."""
+
+from __future__ import annotations
+
+import time
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import ExitStack
+from dataclasses import asdict
+from typing import Any, NamedTuple
+
+import numpy as np
+
+import edgewright
+from edgewright.backends.artifact import random_feeds
+from edgewright.devices.conditions import Conditions
+from edgewright.devices.probe import Fingerprint
+from edgewright.errors import RuntimeFailureError, SDKError
+from edgewright.latency.journal import Journal, Record
+from edgewright.latency.measure import Interleaved, MeasureConfig, Measurement, measure, measure_interleaved
+from edgewright.latency.records import Anchor, Entry, Failure, NetworkRecord, architecture_from_json
+from edgewright.latency.sampling import NetworkSample, sample_networks
+from edgewright.latency.table import LatencyTable
+from edgewright.latency.target import Machine, ProfileConfig, Target
+from edgewright.latency.workshop import FATAL, Workshop
+from edgewright.spaces.architecture import Architecture
+from edgewright.spaces.mobile import MobileSpace
+from edgewright.spaces.operator import Operator
+
+MAX_CRASHES = 3  # that an operator may take the process down before it counts as failed
+
+Report = Callable[[float, float, str], None]
+
+
+class _Visit(NamedTuple):
+    """A finished stretch of measuring: the anchor beside it, and what it found."""
+
+    anchor_ms: float | None
+    value: Any
+
+
+class ProfileRun:
+    """One process's share of a profile; what earlier processes did comes out of the journal."""
+
+    def __init__(
+        self,
+        space: MobileSpace,
+        target: Target,
+        log: Journal,
+        seed: int,
+        config: ProfileConfig,
+        machine: Machine,
+        progress: Report | None,
+    ) -> None:
+        self.space, self.target, self.log, self.config, self.machine = space, target, log, config, machine
+        self.seed, self.progress = seed, progress
+        self.watch = machine.stopwatch(target.threads)
+        self.operators = space.all_operators()
+        by_macs = sorted(self.operators, key=lambda operator: (operator.macs, operator))
+        # Large enough that the clock and the call weigh little, small enough to cost little.
+        self.anchor = by_macs[int(0.9 * (len(by_macs) - 1))]
+        rng = np.random.default_rng([seed, 1])
+        self.networks = sample_networks(space, config.n_fit, config.n_validate, rng)
+        self.workshop = Workshop(log.path.with_name(log.path.name + ".artifacts"), target.suffix)
+        self.found: dict[Operator, list[_Visit]] = defaultdict(list)
+        self.network_visits: dict[Architecture, list[_Visit]] = defaultdict(list)
+        self.failures: dict[Operator, Failure] = {}
+        self.failed_networks: set[Architecture] = set()
+        # Apart, since a call is not alike in turns and in a loop.
+        self.segment_anchors_ms: list[float] = []
+        self.network_anchors_ms: list[float] = []
+        self.seconds = 0.0
+        self._started = time.monotonic()
+        self._replay(log.records)
+
+    def measure_all(self) -> None:
+        """Measure until every operator and network has its visits, then what was tainted."""
+        for number in range(self.config.passes + self.config.max_repeats):
+            repeat = number >= self.config.passes
+            operators, networks = self._due(min(number + 1, self.config.passes), clean=repeat)
+            if not operators and not networks:
+                continue
+            self._measure_pass(number, operators, networks)
+            if operators and not self.found:
+                reason = next(iter(self.failures.values())).reason if self.failures else "no reason given"
+                raise RuntimeFailureError(
+                    f"{self.target.runtime.version} ran none of the {len(operators)} operators of "
+                    f"{self.space.name}; the first failed because: {reason}"
+                )
+
+    def _due(self, visits: int, *, clean: bool) -> tuple[list[Operator], list[NetworkSample]]:
+        """Return what has fewer than ``visits`` visits; with ``clean``, fewer than one clean one."""
+
+        def due(done: Sequence[_Visit]) -> bool:
+            if not clean:
+                return len(done) < visits
+            return len(done) < visits + self.config.max_repeats and len(self._clean(done)) == 0
+
+        return (
+            [op for op in self.operators if op not in self.failures and due(self.found[op])],
+            [
+                network
+                for network in self.networks
+                if network.architecture not in self.failed_networks
+                and due(self.network_visits[network.architecture])
+            ],
+        )
+
+    def _clean(self, visits: Sequence[_Visit]) -> list[_Visit]:
+        """Return the visits whose anchor was near its median."""
+        return [
+            visit
+            for visit in visits
+            if visit.anchor_ms is None
+            or abs(visit.anchor_ms / self._reference(visit) - 1) <= self.config.taint
+        ]
+
+    def _reference(self, visit: _Visit) -> float:
+        of_network = isinstance(visit.value, Measurement)
+        return float(np.median(self.network_anchors_ms if of_network else self.segment_anchors_ms))
+
+    def _measure_pass(self, number: int, operators: list[Operator], networks: list[NetworkSample]) -> None:
+        """Visit each once: segments of operators with networks in between."""
+        rng = np.random.default_rng([self.seed, 2, number, len(self.segment_anchors_ms)])
+        dealt = [operators[i] for i in rng.permutation(len(operators))]
+        size = self.config.segment
+        segments = [dealt[start : start + size] for start in range(0, len(dealt), size)] or [[]]
+        queue = [networks[i] for i in rng.permutation(len(networks))]
+        shares = np.linspace(0, len(queue), len(segments) + 1).round().astype(int)
+        for segment, start, stop in zip(segments, shares, shares[1:], strict=False):
+            if segment:
+                self._visit_segment(segment, rng)
+            for network in queue[start:stop]:
+                self._visit_network(network, rng)
+
+    def _visit_segment(self, segment: Sequence[Operator], rng: np.random.Generator) -> None:
+        self._report(f"{len(segment)} operators")
+        with ExitStack() as stack:
+            opened: list[Operator] = []
+            sessions: list[tuple[Callable[[], object], Callable[[], object]]] = []
+            for operator in [*segment, self.anchor]:
+                self.log.append({"kind": "trying", "key": operator.key}, sync=False)
+                try:
+                    sessions.append(self._open_operator(operator, stack, rng))
+                except FATAL:
+                    raise
+                except SDKError as error:
+                    self._fail(operator, str(error))
+                    continue
+                opened.append(operator)
+            if not opened:
+                return
+            results = measure_interleaved(
+                [run for run, _ in sessions],
+                rng=rng,
+                rounds=self.config.rounds,
+                warm_ms=self.config.warm_ms,
+                synchronize=[synchronize for _, synchronize in sessions],
+                config=MeasureConfig(max_warmup_ms=50.0),
+                watch=self.watch,
+            )
+        anchored = opened[-1] == self.anchor
+        measured = list(zip(opened, results, strict=True))
+        # The anchor sits behind its segment; where the deal put it inside too, that one is its visit.
+        own = measured[:-1] if anchored else measured
+        self._finish(
+            {
+                "kind": "segment",
+                "anchor_ms": results[-1].warm.median_ms if anchored else None,
+                "operators": [
+                    {"operator": op.to_json(), "warm": r.warm.to_json(), "cold": r.cold.to_json()}
+                    for op, r in own
+                ],
+            }
+        )
+        for operator in opened:
+            if operator != self.anchor:
+                self.workshop.release(operator.key)
+
+    def _open_operator(
+        self, operator: Operator, stack: ExitStack, rng: np.random.Generator
+    ) -> tuple[Callable[[], object], Callable[[], object]]:
+        path = self.workshop.artifact(operator.key, lambda path: self.target.build(operator, path))
+        session = stack.enter_context(self.target.runtime.open(path, threads=self.target.threads))
+        run = session.bind(random_feeds(session.inputs, rng))
+        run()  # what crashes a runtime crashes it here, where the journal names the operator
+        session.synchronize()
+        return run, session.synchronize
+
+    def _visit_network(self, network: NetworkSample, rng: np.random.Generator) -> None:
+        self._report("a whole network")
+        arch = network.architecture
+        key = repr(arch)
+        try:
+            path = self.workshop.artifact(key, lambda path: self.target.build_network(arch, path))
+            with ExitStack() as stack:
+                gauge, gauge_sync = self._open_operator(self.anchor, stack, rng)
+                session = stack.enter_context(self.target.runtime.open(path, threads=self.target.threads))
+                run = session.bind(random_feeds(session.inputs, rng))
+                brief = MeasureConfig(min_samples=10, max_samples=10, max_time_ms=20.0, max_warmup_ms=20.0)
+                before = measure(gauge, synchronize=gauge_sync, config=brief, watch=self.watch)
+                result = measure(
+                    run,
+                    synchronize=session.synchronize,
+                    config=MeasureConfig(
+                        min_samples=20,
+                        max_samples=400,
+                        max_time_ms=self.config.network_ms,
+                        interval=0.002,
+                        max_warmup_ms=self.config.network_ms / 2,
+                    ),
+                    watch=self.watch,
+                )
+                after = measure(gauge, synchronize=gauge_sync, config=brief, watch=self.watch)
+        except FATAL:
+            raise
+        except SDKError as error:
+            record: Record = {"kind": "network", "architecture": arch.to_json(), "reason": str(error)}
+        else:
+            record = {
+                "kind": "network",
+                "architecture": arch.to_json(),
+                "anchor_ms": (before.median_ms + after.median_ms) / 2,
+                "measurement": result.to_json(),
+            }
+            self.workshop.release(key)
+        self._finish(record)
+
+    def _fail(self, operator: Operator, reason: str) -> None:
+        self._finish({"kind": "failure", "operator": operator.to_json(), "reason": reason})
+
+    def _finish(self, record: Record) -> None:
+        """Make a result permanent, then take it up."""
+        record = {**record, "seconds": round(time.monotonic() - self._started, 3)}
+        self._started = time.monotonic()
+        self.log.append(record)
+        self._take(record)
+
+    def _replay(self, records: Iterable[Record]) -> None:
+        for record in records:
+            self._take(record)
+        for key, crashes in _crashes(records).items():
+            operator = next((op for op in self.operators if op.key == key), None)
+            if crashes >= MAX_CRASHES and operator is not None and operator not in self.failures:
+                self._fail(operator, f"the runtime took the process down {crashes} times")
+
+    def _take(self, record: Record) -> None:
+        """Take up what a record of the journal says."""
+        self.seconds += float(record.get("seconds", 0.0))
+        if record["kind"] == "failure":
+            self.failures[Operator.from_json(record["operator"])] = Failure(record["reason"])
+        elif record["kind"] == "segment":
+            anchor_ms = record["anchor_ms"]
+            if anchor_ms is not None:
+                self.segment_anchors_ms.append(anchor_ms)
+            for item in record["operators"]:
+                found = Interleaved(
+                    cold=Measurement.from_json(item["cold"]), warm=Measurement.from_json(item["warm"])
+                )
+                self.found[Operator.from_json(item["operator"])].append(_Visit(anchor_ms, found))
+        elif record["kind"] == "network":
+            arch = architecture_from_json(record["architecture"])
+            if "reason" in record:
+                self.failed_networks.add(arch)
+            else:
+                measurement = Measurement.from_json(record["measurement"])
+                self.network_anchors_ms.append(record["anchor_ms"])
+                self.network_visits[arch].append(_Visit(record["anchor_ms"], measurement))
+
+    def _report(self, what: str) -> None:
+        if self.progress is None:
+            return
+        counts = [
+            min(len(v), self.config.passes) for v in (*self.found.values(), *self.network_visits.values())
+        ]
+        n_ok = len(self.operators) - len(self.failures) + len(self.networks) - len(self.failed_networks)
+        self.progress(float(sum(counts)), float(n_ok * self.config.passes), what)
+
+    def table(self, fingerprint: Fingerprint) -> LatencyTable:
+        """Return the table without correction."""
+        target = self.target
+        roles = {network.architecture: network.role for network in self.networks}
+        return LatencyTable(
+            device=target.device,
+            runtime=target.runtime.name,
+            runtime_version=target.runtime.version,
+            runtime_conditions=dict(target.runtime.conditions(target.threads)),
+            precision=target.precision,
+            threads=target.threads,
+            space_name=self.space.name,
+            space_version=self.space.version,
+            space_digest=self.space.digest,
+            fingerprint=fingerprint,
+            conditions_before=Conditions.from_json(self.log.facts["before"]),
+            conditions_after=self.machine.conditions(),
+            created_utc=self.log.facts["created_utc"],
+            edgewright_version=edgewright.__version__,
+            seconds=round(self.seconds, 1),
+            settings={"seed": self.seed, **asdict(self.config)},
+            entries={
+                operator: Entry(
+                    warm=Measurement.merge([visit.value.warm for visit in self._usable(visits)]),
+                    cold=Measurement.merge([visit.value.cold for visit in self._usable(visits)]),
+                )
+                for operator, visits in self.found.items()
+                if visits and operator not in self.failures
+            },
+            failures=dict(self.failures),
+            anchor=Anchor(self.anchor, tuple(self.segment_anchors_ms)),
+            networks=tuple(
+                NetworkRecord(
+                    arch, Measurement.merge([visit.value for visit in self._usable(visits)]), roles[arch]
+                )
+                for arch, visits in self.network_visits.items()
+                if visits and arch in roles
+            ),
+        )
+
+    def _usable(self, visits: Sequence[_Visit]) -> Sequence[_Visit]:
+        """Return the clean visits; all where none is clean, which the verdict then shows."""
+        return self._clean(visits) or visits
+
+
+def _crashes(records: Iterable[Record]) -> dict[str, int]:
+    """Return how often each operator was the last that was tried before a process ended."""
+    counts: dict[str, int] = defaultdict(int)
+    last: str | None = None
+    for record in _with_end(records):
+        if record["kind"] == "started" and last is not None:
+            counts[last] += 1
+        last = record["key"] if record["kind"] == "trying" else None
+    return counts
+
+
+def _with_end(records: Iterable[Record]) -> Iterator[Record]:
+    yield from records
+    yield {"kind": "started"}

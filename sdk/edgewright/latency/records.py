@@ -1,0 +1,85 @@
+"""What a latency table holds of operators and networks."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from edgewright.latency.measure import Measurement
+from edgewright.spaces.architecture import Architecture
+from edgewright.spaces.operator import Operator
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """What was measured of one operator.
+
+    Attributes:
+        warm: calls that follow calls of the same operator.
+        cold: calls that follow one of another operator.
+    """
+
+    warm: Measurement
+    cold: Measurement
+
+    @property
+    def median_ms(self) -> float:
+        """Median of the warm calls."""
+        return self.warm.median_ms
+
+    @property
+    def verdict(self) -> str:
+        """``ok`` or ``noisy``, of the warm calls."""
+        return self.warm.verdict
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """An operator that the runtime would not build or run."""
+
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class NetworkRecord:
+    """A whole network that was measured.
+
+    Attributes:
+        architecture: the network.
+        measurement: in a tight loop, as ``edgewright bench`` measures.
+        role: ``fit`` if the correction saw it, ``validate`` if it did not.
+    """
+
+    architecture: Architecture
+    measurement: Measurement
+    role: str
+
+
+@dataclass(frozen=True, slots=True)
+class Anchor:
+    """One operator measured again in every segment, to see the machine drift.
+
+    Attributes:
+        operator: which.
+        medians_ms: warm median of each segment, in order of time.
+    """
+
+    operator: Operator
+    medians_ms: tuple[float, ...]
+
+    @property
+    def drift_percent(self) -> float:
+        """Distance of the quartiles of the medians over their median, in percent."""
+        if not self.medians_ms:
+            return 0.0
+        low, middle, high = np.percentile(self.medians_ms, [25, 50, 75])
+        return float((high - low) / middle * 100)
+
+
+def architecture_from_json(data: Mapping[str, Any]) -> Architecture:
+    """Return the architecture that ``Architecture.to_json`` described."""
+    values: dict[str, Any] = {k: tuple(v) if isinstance(v, list) else v for k, v in data.items()}
+    return Architecture(**values)

@@ -1,0 +1,112 @@
+"""What a profile measures, how thoroughly, and on which machine."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+from edgewright.backends.base import Runtime
+from edgewright.devices.conditions import Conditions, read_conditions
+from edgewright.devices.probe import Fingerprint, probe
+from edgewright.latency.measure import Stopwatch
+from edgewright.spaces.architecture import Architecture
+from edgewright.spaces.operator import Operator
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ProfileConfig:
+    """How thoroughly to measure.
+
+    Attributes:
+        passes: visits to every operator and network, each in another segment and at another time.
+        rounds: samples of a visit to an operator.
+        segment: operators that are open and timed in turns, the anchor not counted.
+        warm_ms: time that the warm calls of a sample fill.
+        n_fit: whole networks that the correction is fitted on.
+        n_validate: whole networks that judge it.
+        network_ms: time of a visit to a network.
+        max_repeats: further passes over what was tainted.
+        taint: relative distance of a visit's anchor from its median at which the visit is tainted.
+    """
+
+    passes: int = 3
+    rounds: int = 12
+    segment: int = 31
+    warm_ms: float = 0.3
+    n_fit: int = 30
+    n_validate: int = 40
+    network_ms: float = 200.0
+    max_repeats: int = 1
+    taint: float = 0.08
+
+
+PRESETS: dict[str, ProfileConfig] = {
+    "quick": ProfileConfig(passes=2, rounds=7, n_fit=16, n_validate=16, network_ms=100.0, max_repeats=1),
+    "default": ProfileConfig(),
+    "thorough": ProfileConfig(passes=6, rounds=20, n_fit=60, n_validate=100, network_ms=300.0, max_repeats=2),
+}
+
+
+class ProfiledRuntime(Runtime, Protocol):
+    """A runtime that also tells the settings that latency depends on."""
+
+    def conditions(self, threads: int = 1) -> Mapping[str, str | int]:
+        """Return the settings, for the table's provenance."""
+        ...
+
+
+class Machine(Protocol):
+    """Where the clock, the fingerprint and the conditions come from; tests bring their own."""
+
+    def fingerprint(self) -> Fingerprint:
+        """Return what this machine is."""
+        ...
+
+    def conditions(self) -> Conditions:
+        """Return how it is now."""
+        ...
+
+    def stopwatch(self, threads: int) -> Stopwatch:
+        """Return the clock that samples are taken with."""
+        ...
+
+
+class ThisMachine:
+    """The machine that this process runs on."""
+
+    def fingerprint(self) -> Fingerprint:
+        """Return what this machine is."""
+        return probe()
+
+    def conditions(self) -> Conditions:
+        """Return how it is now."""
+        return read_conditions()
+
+    def stopwatch(self, threads: int) -> Stopwatch:
+        """Return the clock that samples are taken with."""
+        return Stopwatch.for_threads(threads)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Target:
+    """What is profiled.
+
+    Attributes:
+        device: name of the profile.
+        runtime: device half of the backend.
+        suffix: of its artifacts.
+        precision: of the artifacts.
+        threads: of an inference.
+        build: writes the artifact of an operator to a path.
+        build_network: writes the artifact of a whole network to a path.
+    """
+
+    device: str
+    runtime: ProfiledRuntime
+    suffix: str
+    precision: str
+    threads: int
+    build: Callable[[Operator, Path], None]
+    build_network: Callable[[Architecture, Path], None]
