@@ -71,7 +71,8 @@ class BenchResult:
         if self.budget_ms is not None and median > self.budget_ms:
             raise BudgetViolationError(
                 f"{self.artifact} measures {median:.4g} ms on {self.device}, "
-                f"{median / self.budget_ms - 1:.1%} over its budget of {format_cost('latency', self.budget_ms)}; pick a smaller network with: "
+                f"{median / self.budget_ms - 1:.1%} over its budget of "
+                f"{format_cost('latency', self.budget_ms)}; pick a smaller network with: "
                 "edgewright front pick RUN --under"
             )
 

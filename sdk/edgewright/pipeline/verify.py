@@ -78,7 +78,8 @@ class Verification:
             faults = "; ".join(f"network {r.id} on {r.device}: {', '.join(r.violations)}" for r in violated)
             raise BudgetViolationError(
                 f"{len(violated)} of {len(self.rows)} compiled networks break a budget: {faults}; "
-                f"pick another with `edgewright front pick {self.run} --under`, or profile again if the machine was busy"
+                f"pick another with `edgewright front pick {self.run} --under`, or profile again "
+                "if the machine was busy"
             )
 
 

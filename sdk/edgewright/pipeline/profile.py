@@ -1,0 +1,171 @@
+"""Measure a space on a device, into a latency table."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, cast
+
+import numpy as np
+from torch import nn
+
+from edgewright.backends.registry import runtime
+from edgewright.devices.conditions import check_gates, read_conditions
+from edgewright.devices.probe import probe
+from edgewright.devices.profile import DeviceProfile
+from edgewright.errors import DeviceUnavailableError, OutputExistsError, UsageError
+from edgewright.latency.profiler import profile_space
+from edgewright.latency.table import LatencyTable
+from edgewright.latency.target import PRESETS, ProfiledRuntime, Target
+from edgewright.pipeline.bench import require_local
+from edgewright.pipeline.compile import device_exporter
+from edgewright.pipeline.progress import SILENT, Progress
+from edgewright.pipeline.tables import choose_precision, table_path
+from edgewright.spaces import Architecture, MobileSpace, Operator
+from edgewright.supernet.plain import module_from_operator, network_from_architecture
+
+N_CALIBRATION = 4  # random inputs for int8 ranges: latency does not depend on their values
+
+
+@dataclass(frozen=True, slots=True)
+class ProfileResult:
+    """A latency table and where it lies.
+
+    Attributes:
+        path: the file.
+        table: what was measured.
+        reused: whether it was there already.
+    """
+
+    path: Path
+    table: LatencyTable
+    reused: bool
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the main facts as JSON values."""
+        return {"table": str(self.path), "reused": self.reused, **self.table.summary()}
+
+    def text(self) -> str:
+        """Return lines for a terminal."""
+        table, found = self.table, self.table.validation
+        lines = [
+            f"{self.path}: {len(table.entries)} operators of {table.space_name} on {table.device} "
+            f"({table.runtime_version}, {table.precision}, {table.threads} thread)"
+            + (", measured earlier; --again measures anew" if self.reused else f" in {table.seconds:.0f} s")
+        ]
+        if table.failures:
+            first, failure = next(iter(table.failures.items()))
+            lines.append(f"{len(table.failures)} operators failed, first {first.key}: {failure.reason}")
+        if found is not None:
+            lines.append(
+                f"error on {found.n} networks that the table has not seen: "
+                f"{found.mape_percent:.1f} % on average, "
+                f"{found.within_10_percent:.0f} % of them within ±10 %, Spearman {found.spearman:.3f}"
+            )
+        return "\n".join(lines)
+
+
+def profile_device(
+    device: str | DeviceProfile,
+    space: MobileSpace,
+    *,
+    precision: str | None = None,
+    tables: Path = Path("latency_tables"),
+    out: Path | None = None,
+    preset: str = "default",
+    seed: int = 0,
+    again: bool = False,
+    progress: Progress = SILENT,
+) -> ProfileResult:
+    """Measure every operator of a space on a device and write its latency table.
+
+    A table of the same space, machine and runtime that is there already is returned as it is.
+
+    Args:
+        device: a profile, or its name, alias or path.
+        space: whose operators are measured.
+        precision: the profile's first where ``None``.
+        tables: folder of tables; the file is ``<device>/<space>-<runtime>-<precision>.json``.
+        out: the file, instead.
+        preset: ``quick``, ``default`` or ``thorough``.
+        seed: orders the measurements and chooses the networks.
+        again: measure anew and replace a table that is there.
+        progress: told what is measured.
+
+    Raises:
+        DeviceUnavailableError: the device is not this machine, or its entry gates are not met.
+        PrecisionError: the device does not offer the precision.
+        OutputExistsError: the file holds a table of another machine, or something else.
+        MissingExtraError: the runtime is not installed.
+        StorageError: the disk is full; what was measured is in the journal.
+    """
+    profile = device if isinstance(device, DeviceProfile) else DeviceProfile.find(device)
+    chosen = choose_precision(profile, precision)
+    if preset not in PRESETS:
+        raise UsageError(f"unknown preset {preset!r}; known: {', '.join(PRESETS)}")
+    require_local(profile)
+    engine = cast("ProfiledRuntime", runtime(profile.runtime))
+    path = out or table_path(tables, profile, space, chosen)
+    if path.exists() and not again:
+        return ProfileResult(path, _present(path, space, engine), reused=True)
+    if faults := check_gates(profile, read_conditions()):
+        raise DeviceUnavailableError(
+            f"{profile.name} is not fit to be measured: {'; '.join(faults)}; mend that, or change "
+            f"[gates] in a copy of {profile.path}"
+        )
+    journal = path.with_name(f".{path.stem}.journal")
+    with progress.task(f"measuring {space.name} on {profile.name}") as task:
+        table = profile_space(
+            space,
+            _target(profile, space, engine, chosen),
+            journal=journal,
+            seed=seed,
+            config=PRESETS[preset],
+            progress=lambda done, total, what: task.update(done, total, note=what),
+        )
+    table = table.save(path)
+    journal.unlink(missing_ok=True)
+    return ProfileResult(path, table, reused=False)
+
+
+def _present(path: Path, space: MobileSpace, engine: ProfiledRuntime) -> LatencyTable:
+    """Return the table at ``path`` if it is what would be measured."""
+    mend = "give --out for another place, or --again to replace it"
+    try:
+        table = LatencyTable.load(path)
+        table.require_device(probe())
+        table.require_runtime(engine.version)
+        table.require_space(space)
+    except UsageError as error:
+        raise OutputExistsError(f"{path} is there already and is kept: {error}; {mend}") from error
+    return table
+
+
+def _target(profile: DeviceProfile, space: MobileSpace, engine: ProfiledRuntime, precision: str) -> Target:
+    writer = device_exporter(profile)
+
+    def export(module: nn.Module, channels: int, side: int, path: Path) -> None:
+        images = np.random.default_rng(0).standard_normal((N_CALIBRATION, channels, side, side))
+        writer.export(
+            module,
+            (1, channels, side, side),
+            path,
+            precision=precision,
+            calibration=images.astype(np.float32) if precision == "int8" else None,
+        )
+
+    def build(operator: Operator, path: Path) -> None:
+        export(module_from_operator(operator), operator.in_channels, operator.in_size, path)
+
+    def build_network(arch: Architecture, path: Path) -> None:
+        export(network_from_architecture(space, arch), 3, arch.resolution, path)
+
+    return Target(
+        device=profile.name,
+        runtime=engine,
+        suffix=writer.suffix,
+        precision=precision,
+        threads=profile.threads,
+        build=build,
+        build_network=build_network,
+    )
