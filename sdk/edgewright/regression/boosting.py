@@ -1,4 +1,4 @@
-"""Gradient boosting of trees: LightGBM where it is installed, else scikit-learn's."""
+"""Gradient boosting of trees."""
 
 from __future__ import annotations
 
@@ -11,14 +11,16 @@ if TYPE_CHECKING:
 
 
 class Boosting:
-    """Boosted trees, sized for tens to thousands of samples.
+    """Scikit-learn's boosted trees, sized for tens to thousands of samples.
+
+    Rows and columns are subsampled, so that few samples are not fitted by the same splits again.
 
     Args:
         n_trees: boosting rounds.
         learning_rate: shrinkage of each.
         max_leaves: of a tree.
         min_leaf: samples in a leaf, at least.
-        seed: of the column subsampling.
+        seed: of the subsampling.
     """
 
     def __init__(

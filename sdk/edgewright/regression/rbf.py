@@ -42,7 +42,9 @@ class RadialBasis:
         standardiser = Standardiser.of(X, y)
         Z, t = standardiser.features(X), (y - standardiser.y_mean) / standardiser.y_scale
         A = np.column_stack([np.ones(len(Z)), Z])
-        tail = np.linalg.solve(A.T @ A + 1e-1 * len(Z) * np.eye(A.shape[1]), A.T @ t)
+        tail = np.asarray(
+            np.linalg.solve(A.T @ A + 1e-1 * len(Z) * np.eye(A.shape[1]), A.T @ t), dtype=np.float64
+        )
         K = cdist(Z, Z) ** 3
         # Cubic kernels are conditionally positive definite of the other sign; least squares with
         # a ridge needs neither sign.

@@ -13,6 +13,9 @@ if TYPE_CHECKING:
     from typing import Self
 
 
+PENALTIES = (1e-6, 1e-5, 1e-4, 1e-3, 1e-2, 0.1, 1.0, 10.0, 100.0, 1e3)
+
+
 @dataclass(frozen=True, slots=True)
 class _Fitted:
     standardiser: Standardiser
@@ -28,7 +31,7 @@ class Ridge:
             taken, by the closed form of generalised cross-validation's exact cousin (PRESS).
     """
 
-    def __init__(self, penalties: tuple[float, ...] = tuple(float(10.0**k) for k in range(-6, 4))) -> None:
+    def __init__(self, penalties: tuple[float, ...] = PENALTIES) -> None:
         self.penalties = penalties
         self._fitted: _Fitted | None = None
 

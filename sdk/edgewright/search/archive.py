@@ -109,7 +109,7 @@ class Archive:
             if path is not None:
                 path.parent.mkdir(parents=True, exist_ok=True)
         except OSError as error:
-            raise StorageError(f"cannot create {path.parent}: {error.strerror or error}") from error
+            raise StorageError(f"cannot create the folder of {path}: {error.strerror or error}") from error
         with _sqlite_errors(path):
             connection = sqlite3.connect(path or ":memory:", check_same_thread=False, timeout=30.0)
             try:

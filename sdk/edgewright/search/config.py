@@ -43,8 +43,8 @@ class SearchConfig:
         n_initial: of them in the initial design.
         n_infill: evaluated in each iteration after it.
         seed: the run's only source of randomness.
-        surrogate: a name of :data:`edgewright.search.surrogate.SURROGATES`; ``auto`` chooses in
-            every iteration by out-of-fold rank correlation.
+        surrogate: a name of :data:`edgewright.search.surrogate.SURROGATES`; ``auto`` joins, in
+            every iteration, those that rank unseen networks well.
         population: of the inner NSGA-II.
         generations: of the inner NSGA-II.
         max_failures: evaluations that may fail in a row before the search gives up.

@@ -45,4 +45,5 @@ def _end(feasible: FeasibleSet, x: IntArray, rng: np.random.Generator, *, larges
         return x
     pulled = feasible.pull(np.tile(x, (64, 1)), rng)
     used = feasible.problem.violation(pulled)
-    return pulled[int(np.argmax(used) if largest else np.argmin(used))]
+    chosen: IntArray = pulled[int(np.argmax(used) if largest else np.argmin(used))]
+    return chosen

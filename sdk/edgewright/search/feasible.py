@@ -103,7 +103,7 @@ def neighbours(space: Space, x: IntArray) -> IntArray:
         moved = np.tile(x, (len(others), 1))
         moved[:, variable] = others
         rows.append(moved)
-    X = np.unique(space.repair(np.concatenate(rows)), axis=0)
+    X: IntArray = np.unique(space.repair(np.concatenate(rows)), axis=0)
     return X[(x != X).any(axis=1)]
 
 

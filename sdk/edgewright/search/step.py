@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
-from threadpoolctl import threadpool_limits
+from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]  # of scikit-learn
 
 from edgewright.search.archive import Evaluation
 from edgewright.search.config import Problem, SearchConfig
