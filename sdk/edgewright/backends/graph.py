@@ -13,8 +13,15 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
+from edgewright.errors import ExportError
+
 Float32Array = NDArray[np.float32]
 Float64Array = NDArray[np.float64]
+
+
+class InexpressibleError(ExportError):
+    """Edgewright's own writers have no words for a part of a module; a vendor's converter may."""
+
 
 ACTIVATIONS = ("relu", "relu6", "hard_swish", "hard_sigmoid", "sigmoid")
 

@@ -25,6 +25,7 @@ from edgewright.backends.graph import (
     Float32Array,
     GlobalMean,
     Graph,
+    InexpressibleError,
     Linear,
     Node,
     fold,
@@ -72,12 +73,13 @@ def lower(module: nn.Module, in_shape: tuple[int, int, int, int]) -> Graph:
         in_shape: ``(1, C, H, W)``.
 
     Raises:
-        ExportError: names the first part that has no equivalent here.
+        InexpressibleError: names the first part that has no equivalent here.
+        ExportError: the module does not take such an input.
     """
     try:
         traced = fx.Tracer().trace(module)
     except Exception as error:  # whatever a foreign forward raises on a proxy
-        raise ExportError(f"torch.fx cannot trace {type(module).__name__}: {error}") from error
+        raise InexpressibleError(f"torch.fx cannot trace {type(module).__name__}: {error}") from error
     lowering = _Lowering(module)
     for node in traced.nodes:
         lowering.add(node)
@@ -267,5 +269,5 @@ def _bias(bias: torch.Tensor | None, n_out: int) -> Float32Array:
     return np.zeros(n_out, np.float32) if bias is None else _array(bias)
 
 
-def _unsupported(node: fx.Node, what: str) -> ExportError:
-    return ExportError(f"{what} at {node.target!s} has no equivalent in edgewright's own exporter")
+def _unsupported(node: fx.Node, what: str) -> InexpressibleError:
+    return InexpressibleError(f"{what} at {node.target!s} has no equivalent in edgewright's own exporter")

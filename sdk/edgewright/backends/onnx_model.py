@@ -18,6 +18,7 @@ from edgewright.backends.graph import (
     Flatten,
     GlobalMean,
     Graph,
+    InexpressibleError,
     Linear,
     Node,
 )
@@ -49,7 +50,7 @@ def onnx_from_module(module: nn.Module, in_shape: tuple[int, int, int, int]) -> 
     """
     try:
         return onnx_from_graph(lower(module, in_shape))
-    except ExportError as error:
+    except InexpressibleError as error:
         return _export_by_torch(module, in_shape, error)
 
 

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import ctypes
+import io
 import logging
 import os
 import sys
 import tempfile
 import warnings
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, redirect_stderr, redirect_stdout
 from dataclasses import dataclass
 
 
@@ -23,10 +25,11 @@ class Chatter:
 def silent() -> Iterator[Chatter]:
     """Swallow stdout, stderr, warnings and log records below critical inside the block.
 
-    Native libraries write to the file descriptors, past ``sys.stdout``: so the descriptors are
-    redirected, for the whole process. Keep the block short, and off code that shows progress.
+    Native libraries write to the file descriptors, past ``sys.stdout``, which may itself lead
+    elsewhere: both are redirected, for the whole process. Keep the block short, and off code that
+    shows progress.
     """
-    chatter = Chatter()
+    chatter, printed = Chatter(), io.StringIO()
     _flush()
     with tempfile.TemporaryFile() as sink:
         saved = [(fd, os.dup(fd)) for fd in (1, 2) if _is_open(fd)]
@@ -35,7 +38,7 @@ def silent() -> Iterator[Chatter]:
             for fd, _ in saved:
                 os.dup2(sink.fileno(), fd)
             logging.disable(logging.CRITICAL)
-            with warnings.catch_warnings():
+            with redirect_stdout(printed), redirect_stderr(printed), warnings.catch_warnings():
                 warnings.simplefilter("ignore")
                 yield chatter
         finally:
@@ -45,7 +48,7 @@ def silent() -> Iterator[Chatter]:
                 os.dup2(copy, fd)
                 os.close(copy)
             sink.seek(0)
-            chatter.text = sink.read(1 << 16).decode("utf-8", "replace")
+            chatter.text = printed.getvalue() + sink.read(1 << 16).decode("utf-8", "replace")
 
 
 def _flush() -> None:
@@ -53,6 +56,9 @@ def _flush() -> None:
         # A closed or absent stream holds nothing.
         if stream is not None and not stream.closed:
             stream.flush()
+    # C keeps a buffer of its own, which would otherwise come out after the block.
+    if os.name == "posix":
+        ctypes.CDLL(None).fflush(None)
 
 
 def _is_open(fd: int) -> bool:

@@ -9,9 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edgewright.backends.artifact import check_export
+from edgewright.backends.graph import InexpressibleError
 from edgewright.backends.litert.flatbuffer import tflite_from_graph
 from edgewright.backends.lowering import lower
-from edgewright.errors import ExportError
 from edgewright.files import write_bytes
 
 if TYPE_CHECKING:
@@ -55,7 +55,7 @@ def tflite_from_module(module: nn.Module, in_shape: tuple[int, int, int, int]) -
     """
     try:
         return tflite_from_graph(lower(module, in_shape))
-    except ExportError as error:
+    except InexpressibleError as error:
         from edgewright.backends.litert.fallback import convert
 
         return convert(module, in_shape, error)

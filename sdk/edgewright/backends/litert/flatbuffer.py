@@ -22,6 +22,7 @@ from edgewright.backends.graph import (
     Flatten,
     GlobalMean,
     Graph,
+    InexpressibleError,
     Linear,
     Node,
 )
@@ -66,7 +67,7 @@ def tflite_from_graph(graph: Graph) -> bytes:
     """Return the ``.tflite`` file of ``graph``: fp32, batch 1, one signature.
 
     Raises:
-        ExportError: names the first node that LiteRT has no operator for.
+        InexpressibleError: names the first node that LiteRT has no operator for.
     """
     graph = simplify(graph)
     writer = _Writer(graph)
@@ -231,7 +232,7 @@ class _Writer:
         before, after = self.graph.shapes[node.inputs[0]], self.graph.shapes[node.output]
         if len(before) == 4 and before[2:] != (1, 1):
             # NHWC would flatten in another order than torch.
-            raise ExportError(f"Flatten of {before} at {node.output!r} in channels-last layout")
+            raise InexpressibleError(f"Flatten of {before} at {node.output!r} in channels-last layout")
         shape = self._constant(f"{node.output}.shape", np.array(after, np.int32))
         options = schema.ReshapeOptionsT()
         options.newShape = list(after)
@@ -246,7 +247,7 @@ class _Writer:
             source = self._pad(node, source, in_shape)
         depthwise = node.groups == in_shape[1] and node.groups > 1
         if node.groups > 1 and not depthwise:
-            raise ExportError(f"convolution in {node.groups} groups at {node.output!r}")
+            raise InexpressibleError(f"convolution in {node.groups} groups at {node.output!r}")
         # One channel in, any number out, is written as an ordinary convolution.
         if depthwise:
             options = schema.DepthwiseConv2DOptionsT()

@@ -49,7 +49,9 @@ def _cast_ends(graph: onnx.GraphProto) -> None:
     body = list(graph.node)
     del graph.node[:]
     for name, half in inputs.items():
-        graph.node.append(helper.make_node("Cast", [name], [half], name=half, to=TensorProto.FLOAT16))
+        graph.node.append(
+            helper.make_node("Cast", [name], [half], name=f"{name}_cast", to=TensorProto.FLOAT16)
+        )
     graph.node.extend(body)
     for name, half in outputs.items():
-        graph.node.append(helper.make_node("Cast", [half], [name], name=name, to=TensorProto.FLOAT))
+        graph.node.append(helper.make_node("Cast", [half], [name], name=f"{name}_cast", to=TensorProto.FLOAT))
