@@ -50,7 +50,7 @@ function drawSearch(data) {
   Plotly.react(plot, traces, layout({
     hovermode: "x unified",
     xaxis: { title: { text: "evaluations", standoff: 8 }, anchor: hasTau ? "y2" : "y" },
-    yaxis: { title: { text: "hypervolume" }, domain: hasTau ? [0.45, 1] : [0, 1] },
+    yaxis: { title: { text: "hypervolume" }, rangemode: "nonnegative", domain: hasTau ? [0.45, 1] : [0, 1] },
     ...(hasTau ? { yaxis2: { title: { text: "τ, unseen" }, domain: [0, 0.34], range: [Math.min(-0.05, ...data.hypervolume.map((h) => h.tau ?? 0)) - 0.05, 1.05] } } : {}),
   }), plotOptions("search-progress"));
 }
