@@ -41,7 +41,7 @@ class Boosting:
     def fit(self, X: FloatArray, y: FloatArray) -> Self:
         """Fit ``X`` ``(n, n_features)`` to ``y`` ``(n,)``. Raises ``UsageError``."""
         check(X, y)
-        self._model = self._new_model()
+        self._model = self._new_model(len(y))
         self._model.fit(X, y)
         return self
 
@@ -51,7 +51,7 @@ class Boosting:
             raise NotFittedError("Boosting.predict needs fit first")
         return Prediction(self._model.predict(X))
 
-    def _new_model(self) -> Any:
+    def _new_model(self, n: int) -> Any:
         # Imported here: heavy, and a search that never asks for boosting does without.
         from sklearn.ensemble import GradientBoostingRegressor
 
@@ -61,7 +61,7 @@ class Boosting:
             learning_rate=self.learning_rate,
             max_leaf_nodes=self.max_leaves,
             min_samples_leaf=self.min_leaf,
-            subsample=0.8,
+            subsample=0.8 if n >= 10 else 1.0,  # of one sample, 80 % would be none
             max_features=0.3,
             random_state=self.seed,
         )

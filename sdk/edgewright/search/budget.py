@@ -19,7 +19,10 @@ COUNT_UNITS = {"": 1.0, "k": 1e3, "K": 1e3, "M": 1e6, "G": 1e9}
 QUANTITIES = {"size": (SIZE_UNITS, "B"), "macs": (COUNT_UNITS, ""), "params": (COUNT_UNITS, "")}
 EXAMPLE = "cpu=4ms,size=2MB,macs=30M,params=0.5M"
 
-_ITEM = re.compile(r"(?P<name>[A-Za-z][\w.+-]*)\s*(?:=|<=)\s*(?P<value>[^\sA-Za-zµ]*)\s*(?P<unit>[A-Za-zµ]*)")
+_ITEM = re.compile(
+    r"(?P<name>[A-Za-z][\w.+-]*)\s*(?:=|<=)\s*"
+    r"(?P<value>(?:[-+]?[\d.]+(?:[eE][-+]?\d+)?)?)\s*(?P<unit>[A-Za-zµ]*)"
+)
 
 
 @dataclass(frozen=True, slots=True)

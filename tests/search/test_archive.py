@@ -1,0 +1,170 @@
+import json
+import sqlite3
+import threading
+
+import numpy as np
+import pytest
+
+from edgewright.errors import RunError, SDKError, StorageError
+from edgewright.search import Archive
+
+
+def add(archive, x, *, error=0.5, failure=None, iteration=0):
+    return archive.add(
+        x,
+        objectives=None if failure else (error, 2.0),
+        iteration=iteration,
+        position=len(archive),
+        seed=3,
+        seconds=0.1,
+        failure=failure,
+    )
+
+
+def test_what_was_added_is_there_after_opening_again(tmp_path):
+    path = tmp_path / "run" / "archive.sqlite"
+    with Archive.open(path, {"weights": "abc"}) as archive:
+        add(archive, np.array([1, 2, 3]), error=0.1 + 0.2)
+        add(archive, (0, 0, 1), failure="out of memory")
+        before = archive.evaluations
+    with Archive.open(path, {"weights": "abc"}) as archive:
+        assert archive.evaluations == before
+        assert archive.X.tolist() == [[1, 2, 3]]
+        assert archive.F.tolist() == [[0.1 + 0.2, 2.0]]
+        assert [row.failure for row in archive.failures] == ["out of memory"]
+
+
+def test_ids_count_from_one_in_the_order_of_evaluation(tmp_path):
+    with Archive.open(tmp_path / "a.sqlite") as archive:
+        assert [add(archive, (i,)).id for i in range(3)] == [1, 2, 3]
+
+
+def test_an_empty_archive_has_empty_arrays():
+    with Archive.open(None) as archive:
+        assert len(archive) == len(archive.X) == len(archive.F) == 0
+
+
+def test_other_meta_is_refused_and_every_difference_named(tmp_path):
+    path = tmp_path / "a.sqlite"
+    with Archive.open(path, {"weights": "abc", "seed": 1, "space": "s"}) as archive:
+        add(archive, (1,))
+    with pytest.raises(RunError) as caught:
+        Archive.open(path, {"weights": "xyz", "seed": 2, "space": "s"})
+    message = str(caught.value)
+    assert 'weights was "abc", now "xyz"' in message
+    assert "seed was 1, now 2" in message
+    assert "space" not in message.replace(str(path), "")
+
+
+def test_meta_may_change_while_nothing_was_evaluated(tmp_path):
+    path = tmp_path / "a.sqlite"
+    Archive.open(path, {"weights": "abc"}).close()
+    with Archive.open(path, {"weights": "xyz"}) as archive:
+        assert archive.meta["weights"] == "xyz"
+
+
+def test_a_network_enters_once(tmp_path):
+    with Archive.open(tmp_path / "a.sqlite") as archive:
+        add(archive, (1, 2))
+        with pytest.raises(SDKError):
+            add(archive, (1, 2))
+        assert len(archive) == 1
+
+
+def test_reading_needs_a_file_and_writes_nothing(tmp_path):
+    path = tmp_path / "a.sqlite"
+    with pytest.raises(RunError, match="edgewright search"):
+        Archive.read(path)
+    with Archive.open(path) as archive:
+        add(archive, (1, 2))
+    with Archive.read(path) as archive:
+        assert len(archive) == 1
+        with pytest.raises(StorageError):
+            add(archive, (3, 4))
+
+
+def test_reading_while_a_search_writes_sees_what_is_committed(tmp_path):
+    path = tmp_path / "a.sqlite"
+    with Archive.open(path) as writer:
+        add(writer, (1,))
+        with Archive.read(path) as reader:
+            assert len(reader) == 1
+
+
+@pytest.mark.parametrize("content", [b"not a database at all" * 50, b"{}" * 600])
+def test_a_file_that_is_no_database_is_refused_in_one_line(tmp_path, content):
+    path = tmp_path / "a.sqlite"
+    path.write_bytes(content)
+    for use in (Archive.open, Archive.read):
+        with pytest.raises(RunError) as caught:
+            use(path)
+        assert "\n" not in str(caught.value)
+
+
+def test_a_truncated_archive_is_refused(tmp_path):
+    path = tmp_path / "a.sqlite"
+    with Archive.open(path) as archive:
+        for i in range(200):
+            add(archive, tuple(range(i, i + 40)))
+    data = path.read_bytes()
+    path.write_bytes(data[: len(data) // 2])
+    with pytest.raises(RunError, match=r"damaged|no archive"):
+        Archive.open(path)
+
+
+def test_a_database_of_something_else_is_refused_for_reading(tmp_path):
+    path = tmp_path / "other.sqlite"
+    connection = sqlite3.connect(path)
+    connection.execute("CREATE TABLE things (a)")
+    connection.commit()
+    connection.close()
+    with pytest.raises(RunError, match="no archive"):
+        Archive.read(path)
+
+
+def test_a_later_schema_is_refused(tmp_path):
+    path = tmp_path / "a.sqlite"
+    Archive.open(path).close()
+    connection = sqlite3.connect(path)
+    connection.execute("UPDATE meta SET value = '99' WHERE key = 'schema'")
+    connection.commit()
+    connection.close()
+    with pytest.raises(RunError, match="99"):
+        Archive.read(path)
+
+
+def test_a_folder_that_cannot_be_made_is_a_storage_error(tmp_path):
+    (tmp_path / "file").write_text("in the way")
+    with pytest.raises(StorageError):
+        Archive.open(tmp_path / "file" / "archive.sqlite")
+
+
+def test_threads_may_add_at_the_same_time(tmp_path):
+    with Archive.open(tmp_path / "a.sqlite") as archive:
+        threads = [
+            threading.Thread(target=lambda k=k: [add(archive, (k, i)) for i in range(10)]) for k in range(4)
+        ]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        assert [row.id for row in archive.evaluations] == list(range(1, 41))
+    with Archive.read(tmp_path / "a.sqlite") as archive:
+        assert len(archive) == 40
+
+
+def test_a_report_replaces_an_incomplete_one_of_its_iteration(tmp_path):
+    with Archive.open(tmp_path / "a.sqlite") as archive:
+        archive.add_report(0, {"n": 4}, complete=True)
+        archive.add_report(1, {"n": 6}, complete=False)
+        assert archive.reported() == {0: True, 1: False}
+        archive.add_report(1, {"n": 8}, complete=True)
+        assert archive.reports == ({"n": 4}, {"n": 8})
+
+
+def test_encodings_are_stored_as_plain_json(tmp_path):
+    path = tmp_path / "a.sqlite"
+    with Archive.open(path) as archive:
+        add(archive, np.array([1, 2], dtype=np.int64))
+    row = sqlite3.connect(path).execute("SELECT x, objectives FROM evaluations").fetchone()
+    assert [json.loads(value) for value in row] == [[1, 2], [0.5, 2.0]]

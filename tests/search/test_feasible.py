@@ -1,0 +1,132 @@
+import numpy as np
+import pytest
+from doubles.search_problems import ListSpace, SyntheticProblem
+
+from edgewright.errors import InfeasibleBudgetError
+from edgewright.search import Problem
+from edgewright.search.design import initial_design
+from edgewright.search.feasible import enumerate_space, minimise, neighbours, require_feasible
+from edgewright.spaces import find_space
+
+PROBLEM = SyntheticProblem()
+SPACE = PROBLEM.space
+
+
+def limited(**limits):
+    costs = {"macs": PROBLEM.macs, "params": PROBLEM.params, "cpu": PROBLEM.latency}
+    return Problem({name: costs[name] for name in limits}, limits, {})
+
+
+def least(cost):
+    return minimise(SPACE, cost)[1]
+
+
+def test_the_minimum_of_an_additive_cost_is_exact():
+    smallest = SPACE.encode(SPACE.smallest())
+    assert least(PROBLEM.macs) == PROBLEM.macs(smallest[None])[0]
+    # A cost whose least is nowhere near the smallest network, resolution by resolution.
+    odd = SPACE.tabulate(lambda op: float(hash((op.kernel_size, op.mid_channels, op.in_size)) % 97 + 1))
+    best = np.inf
+    for r in range(len(SPACE.resolutions)):
+        per_slot = odd.blocks[r].reshape(SPACE.n_slots, -1).min(axis=1).reshape(len(SPACE.stages), -1)
+        prefix = per_slot.cumsum(axis=1)[:, [d - 1 for d in SPACE.depths]]
+        best = min(best, odd.fixed[r] + prefix.min(axis=1).sum())
+    assert least(odd) == pytest.approx(best)
+
+
+def test_an_infeasible_budget_is_answered_with_a_value_that_is_feasible():
+    with pytest.raises(InfeasibleBudgetError) as caught:
+        require_feasible(SPACE, limited(cpu=1e-6))
+    message = str(caught.value)
+    assert "mobilenetv3-small-image" in message
+    value = float(message.split("the least is ")[1].split(" ms")[0])
+    assert value >= least(PROBLEM.latency)
+    assert value == pytest.approx(least(PROBLEM.latency), rel=2e-3)
+    require_feasible(SPACE, limited(cpu=value))
+
+
+def test_every_infeasible_budget_is_named():
+    with pytest.raises(InfeasibleBudgetError) as caught:
+        require_feasible(SPACE, limited(cpu=1e-6, params=10.0, macs=1e12))
+    assert "cpu" in str(caught.value)
+    assert "params" in str(caught.value)
+    assert "macs" not in str(caught.value)
+
+
+def test_budgets_that_exclude_each_other_are_told_so():
+    space = ListSpace(9)
+    up, down = (lambda X: X[:, 0] + 1.0), (lambda X: 9.0 - X[:, 0])
+    problem = Problem({"macs": up, "params": down}, {"macs": 3.0, "params": 3.0}, {})
+    with pytest.raises(InfeasibleBudgetError, match="each budget can be met alone"):
+        require_feasible(space, problem)
+
+
+def test_pull_keeps_feasible_rows_and_mends_the_others():
+    feasible = require_feasible(SPACE, limited(macs=least(PROBLEM.macs) * 1.5))
+    rng = np.random.default_rng(0)
+    X = np.concatenate([SPACE.sample(rng, 50), SPACE.encode(SPACE.smallest())[None]])
+    pulled = feasible.pull(X, rng)
+    assert feasible.contains(pulled).all()
+    inside = feasible.contains(X)
+    np.testing.assert_array_equal(pulled[inside], X[inside])
+    np.testing.assert_array_equal(SPACE.repair(pulled), pulled)
+    assert len(np.unique(pulled, axis=0)) > 10
+
+
+def test_a_budget_just_above_the_minimum_still_yields_distinct_networks():
+    feasible = require_feasible(SPACE, limited(macs=least(PROBLEM.macs) * 1.02))
+    X = feasible.fresh(np.random.default_rng(0), 6, frozenset())
+    assert len(np.unique(X, axis=0)) == len(X) >= 3
+    assert feasible.contains(X).all()
+
+
+def test_fresh_networks_are_new_until_none_are_left():
+    space = ListSpace(5)
+    feasible = require_feasible(space, Problem({}, {}, {}))
+    rng = np.random.default_rng(0)
+    assert sorted(feasible.fresh(rng, 9, frozenset({(1,)})).ravel().tolist()) == [0, 2, 3, 4]
+    assert feasible.fresh(rng, 3, frozenset((i,) for i in range(5))).shape == (0, 1)
+
+
+def test_neighbours_differ_in_one_choice_and_are_canonical():
+    x = SPACE.encode(SPACE.largest())
+    near = neighbours(SPACE, x)
+    np.testing.assert_array_equal(SPACE.repair(near), near)
+    assert (near != x).any(axis=1).all()
+    assert len(near) == int((SPACE.n_choices - 1).sum())
+
+
+def test_only_small_spaces_are_enumerated():
+    assert enumerate_space(find_space("mobilenetv3-w1.0")) is None
+    assert enumerate_space(ListSpace(4)).ravel().tolist() == [0, 1, 2, 3]
+
+
+@pytest.mark.parametrize("limits", [{}, {"macs": 4e6}, {"macs": 4e6, "params": 3.5e5}])
+def test_the_design_holds_both_ends_and_only_distinct_feasible_networks(limits):
+    feasible = require_feasible(SPACE, limited(**limits))
+    X = initial_design(SPACE, feasible, 40, np.random.default_rng(1))
+    assert X.shape == (40, len(SPACE.n_choices))
+    assert len(np.unique(X, axis=0)) == 40
+    assert feasible.contains(X).all()
+    assert X[0].tolist() == SPACE.encode(SPACE.smallest()).tolist()
+    if not limits:
+        assert X[1].tolist() == SPACE.encode(SPACE.largest()).tolist()
+    # Depths of all stages occur about equally often where no budget keeps them small.
+    if not limits:
+        shares = [(X[:, 1:4] == depth).mean() for depth in range(3)]
+        assert min(shares) > 0.15
+
+
+def test_the_design_spans_the_costs_that_a_budget_leaves():
+    limit = 6e6
+    feasible = require_feasible(SPACE, limited(macs=limit))
+    macs = PROBLEM.macs(initial_design(SPACE, feasible, 40, np.random.default_rng(1)))
+    low = least(PROBLEM.macs)
+    assert macs.min() < low + 0.1 * (limit - low)
+    assert macs.max() > low + 0.9 * (limit - low)
+
+
+def test_a_design_larger_than_the_space_is_the_space():
+    feasible = require_feasible(ListSpace(3), Problem({}, {}, {}))
+    X = initial_design(feasible.space, feasible, 10, np.random.default_rng(0))
+    assert sorted(X.ravel().tolist()) == [0, 1, 2]

@@ -1,0 +1,302 @@
+import numpy as np
+import pytest
+from doubles.search_problems import ListSpace, SyntheticProblem
+
+from edgewright.errors import DataError, InfeasibleBudgetError, RunError, UsageError
+from edgewright.search import Archive, Failure, SearchConfig, run_search
+
+PROBLEM = SyntheticProblem("mobilenetv3-small-image@16+24+32")
+SPACE = PROBLEM.space
+QUICK = {"population": 16, "generations": 3, "n_initial": 12, "n_infill": 4, "surrogate": "ridge"}
+
+
+def search(archive, *, space=SPACE, evaluate=PROBLEM.error, objectives=None, budgets=None, **options):
+    config = SearchConfig(**{**QUICK, "evaluations": 24, **options.pop("config", {})})
+    return run_search(
+        space,
+        evaluate=evaluate,
+        objectives={"macs": PROBLEM.macs} if objectives is None else objectives,
+        budgets=budgets or {},
+        archive=archive,
+        config=config,
+        **options,
+    )
+
+
+def rows(archive):
+    """Return all of the archive but wall-clock seconds."""
+    return [
+        (r.id, r.x, r.objectives, r.constraints, r.iteration, r.position, r.seed, r.failure)
+        for r in archive.evaluations
+    ]
+
+
+def test_a_search_spends_exactly_its_evaluations_on_distinct_canonical_networks():
+    with Archive.open(None) as archive:
+        result = search(archive)
+        assert len(archive) == result.n_evaluations == 24
+        X = archive.X
+        assert len(np.unique(X, axis=0)) == 24
+        np.testing.assert_array_equal(SPACE.repair(X), X)
+        np.testing.assert_allclose(archive.F, np.column_stack([PROBLEM.error(X), PROBLEM.macs(X)]))
+        assert [r.iteration for r in result.reports] == [0, 1, 2, 3]
+
+
+def test_the_front_is_the_archives_own_and_ascends_in_error():
+    with Archive.open(None) as archive:
+        result = search(archive)
+        errors = [row.objectives[0] for row in result.front]
+        costs = [row.objectives[1] for row in result.front]
+        assert errors == sorted(errors)
+        assert costs == sorted(costs, reverse=True)
+        assert result.names == ("error", "macs")
+
+
+def test_hypervolume_never_falls_and_reports_tell_the_surrogates_fidelity():
+    with Archive.open(None) as archive:
+        result = search(archive, config={"surrogate": "auto"})
+        volumes = [r.hypervolume for r in result.reports]
+        assert volumes == sorted(volumes)
+        assert 0 < volumes[0] <= result.hypervolume == volumes[-1] < 1
+        assert result.reports[0].surrogate is None
+        assert all(-1 <= r.tau <= 1 and r.rmse >= 0 for r in result.reports[1:])
+        assert [r["iteration"] for r in archive.reports] == [0, 1, 2, 3]
+
+
+def test_only_networks_within_every_budget_are_evaluated():
+    budgets = {"macs": 3e6, "cpu": 0.9, "params": 3e5}
+    with Archive.open(None) as archive:
+        search(
+            archive,
+            objectives={"macs": PROBLEM.macs, "cpu": PROBLEM.latency},
+            constraints={"params": PROBLEM.params},
+            budgets=budgets,
+        )
+        X = archive.X
+        assert (PROBLEM.macs(X) <= 3e6).all()
+        assert (PROBLEM.latency(X) <= 0.9).all()
+        assert (PROBLEM.params(X) <= 3e5).all()
+        np.testing.assert_allclose([r.constraints[0] for r in archive.evaluations], PROBLEM.params(X))
+
+
+def test_a_budget_just_above_the_minimum_still_works():
+    smallest = PROBLEM.macs(SPACE.encode(SPACE.smallest())[None])[0]
+    with Archive.open(None) as archive:
+        result = search(archive, budgets={"macs": smallest * 1.05})
+        assert result.n_evaluations == 24
+        assert (PROBLEM.macs(archive.X) <= smallest * 1.05).all()
+
+
+def test_an_infeasible_budget_evaluates_nothing():
+    with Archive.open(None) as archive:
+        with pytest.raises(InfeasibleBudgetError, match="the least is"):
+            search(archive, budgets={"macs": 10.0})
+        assert len(archive) == 0
+
+
+def test_the_same_seed_gives_the_same_archive_and_another_seed_another():
+    archives = []
+    for seed in (1, 1, 2):
+        with Archive.open(None) as archive:
+            search(archive, config={"seed": seed, "surrogate": "auto"})
+            archives.append([row[1] for row in rows(archive)])
+    assert archives[0] == archives[1] != archives[2]
+
+
+@pytest.mark.parametrize("stop", [1, 5, 12, 13, 17, 23])
+def test_a_search_stopped_after_any_evaluation_goes_on_as_if_it_had_not(stop):
+    with Archive.open(None) as whole:
+        search(whole)
+        expected = rows(whole)
+
+    class StopError(BaseException):
+        pass
+
+    def stop_after(row):
+        if row.id == stop:
+            raise StopError
+
+    with Archive.open(None) as archive:
+        with pytest.raises(StopError):
+            search(archive, on_evaluation=stop_after)
+        assert len(archive) == stop
+        search(archive)
+        assert rows(archive) == expected
+        assert len(archive.reports) == 4
+
+
+def test_a_finished_search_can_be_given_more_evaluations():
+    with Archive.open(None) as whole:
+        search(whole, config={"evaluations": 30})
+        expected = rows(whole)
+    with Archive.open(None) as archive:
+        search(archive, config={"evaluations": 18})  # ends in the middle of an iteration
+        assert len(archive) == 18
+        search(archive, config={"evaluations": 30})
+        assert rows(archive) == expected
+
+
+def test_a_finished_search_evaluates_nothing_again():
+    with Archive.open(None) as archive:
+        first = search(archive)
+        again = search(archive, evaluate=lambda X: pytest.fail("evaluated again"))
+        assert again.front == first.front
+        assert again.reports == ()
+
+
+@pytest.mark.parametrize(
+    ("change", "named"),
+    [
+        ({"config": {"seed": 5}}, "seed was 0, now 5"),
+        ({"budgets": {"macs": 5e6}}, "budgets"),
+        ({"objectives": {"params": PROBLEM.params}}, "objectives"),
+        ({"objectives": {"macs": lambda X: PROBLEM.macs(X) * 1.001}}, "costs"),
+        ({"space": SyntheticProblem("mobilenetv3-small-image@16").space}, "space"),
+    ],
+)
+def test_an_archive_of_other_inputs_is_refused(change, named):
+    with Archive.open(None) as archive:
+        search(archive, config={"evaluations": 12})
+        with pytest.raises(RunError, match=named):
+            search(archive, **change)
+
+
+def test_failed_evaluations_are_quarantined_with_their_reason_and_never_scored():
+    def evaluate(X):
+        for x in X:
+            code = int(x.sum()) % 4
+            yield [PROBLEM.error(x[None])[0], np.nan, Failure("diverged"), np.inf][code]
+
+    with Archive.open(None) as archive:
+        result = search(archive, evaluate=evaluate, config={"max_failures": 24})
+        assert result.n_evaluations == 24
+        assert result.n_failures == len(archive.failures) > 0
+        reasons = {row.failure for row in archive.failures}
+        assert "diverged" in reasons
+        assert any("nan" in reason for reason in reasons)
+        assert np.isfinite(archive.F).all()
+        assert all(row.objectives is not None for row in result.front)
+
+
+def test_an_evaluator_that_raises_loses_one_network_and_the_search_goes_on():
+    def evaluate(X):
+        for x in X:
+            if int(x.sum()) % 5 == 0:
+                raise ValueError("no such layer\nand a second line")
+            yield PROBLEM.error(x[None])[0]
+
+    with Archive.open(None) as archive:
+        search(archive, evaluate=evaluate)
+        assert len(archive) == 24
+        assert {row.failure for row in archive.failures} == {"ValueError: no such layer"}
+
+
+def test_errors_of_the_sdk_are_not_swallowed():
+    def evaluate(X):
+        raise DataError("the validation images are gone")
+
+    with Archive.open(None) as archive, pytest.raises(DataError):
+        search(archive, evaluate=evaluate)
+
+
+def test_a_search_whose_every_evaluation_fails_gives_up_and_says_why():
+    with Archive.open(None) as archive:
+        with pytest.raises(RunError, match=r"4 evaluations in a row failed.*out of memory"):
+            search(
+                archive, evaluate=lambda X: [Failure("out of memory")] * len(X), config={"max_failures": 4}
+            )
+        assert len(archive) == 4
+
+
+@pytest.mark.parametrize(("value", "named"), [("high", "'high'"), (None, "None")])
+def test_a_value_that_is_no_number_is_a_failure(value, named):
+    with Archive.open(None) as archive:
+        search(archive, evaluate=lambda X: [value] * len(X), config={"max_failures": 99})
+        assert named in archive.failures[0].failure
+
+
+def test_too_few_values_are_failures():
+    with Archive.open(None) as archive:
+        search(archive, evaluate=lambda X: [], config={"max_failures": 99})
+        assert "too few" in archive.failures[0].failure
+
+
+def test_more_evaluations_than_networks_ends_when_all_are_seen():
+    space = ListSpace(7)
+    with Archive.open(None) as archive:
+        result = search(
+            archive,
+            space=space,
+            objectives={"macs": lambda X: X[:, 0] + 1.0},
+            evaluate=lambda X: 1.0 / (X[:, 0] + 1),
+        )
+        assert result.exhausted
+        assert result.n_evaluations == 7
+
+
+def test_a_space_of_one_network_is_searched():
+    with Archive.open(None) as archive:
+        result = search(
+            archive,
+            space=ListSpace(1),
+            objectives={"macs": lambda X: np.ones(len(X))},
+            evaluate=lambda X: [0.5],
+        )
+        assert result.exhausted
+        assert len(result.front) == 1
+
+
+def test_constant_errors_and_costs_do_no_harm():
+    with Archive.open(None) as archive:
+        result = search(
+            archive,
+            evaluate=lambda X: np.full(len(X), 0.5),
+            objectives={"macs": lambda X: np.full(len(X), 3.0)},
+            config={"surrogate": "auto"},
+        )
+        assert result.n_evaluations == 24
+        assert len(result.front) == 1
+
+
+def test_the_error_alone_may_be_searched():
+    with Archive.open(None) as archive:
+        result = search(archive, objectives={}, config={"evaluations": 32})
+        assert result.names == ("error",)
+        assert len(result.front) == 1
+
+
+def test_three_objectives_are_searched():
+    with Archive.open(None) as archive:
+        result = search(
+            archive, objectives={"macs": PROBLEM.macs, "params": PROBLEM.params, "cpu": PROBLEM.latency}
+        )
+        assert len(result.names) == 4
+        assert result.n_evaluations == 24
+
+
+@pytest.mark.parametrize(
+    ("options", "named"),
+    [
+        ({"budgets": {"disk": 3.0}}, "'disk' limits nothing"),
+        ({"budgets": {"macs": -1.0}}, "above 0"),
+        ({"budgets": {"macs": float("nan")}}, "above 0"),
+        ({"objectives": {"error": PROBLEM.macs}}, "'error' is reserved"),
+        ({"constraints": {"params": PROBLEM.params}}, "'params' has no budget"),
+        ({"constraints": {"macs": PROBLEM.macs}, "budgets": {"macs": 1e7}}, "both objective and constraint"),
+        ({"config": {"surrogate": "oracle"}}, "unknown surrogate 'oracle'"),
+        ({"config": {"seed": -1}}, "seed must be"),
+        ({"config": {"seed": 2**32}}, "seed must be"),
+        ({"config": {"evaluations": 0, "n_infill": 0}}, "evaluations must be at least 1.*n_infill"),
+    ],
+)
+def test_inputs_that_do_not_fit_are_refused(options, named):
+    with Archive.open(None) as archive, pytest.raises(UsageError, match=named):
+        search(archive, **options)
+
+
+def test_an_iteration_is_reported_as_it_ends():
+    reports = []
+    with Archive.open(None) as archive:
+        search(archive, on_iteration=reports.append)
+    assert [r.n_evaluations for r in reports] == [12, 16, 20, 24]
+    assert [r.evaluations_left for r in reports] == [12, 8, 4, 0]
