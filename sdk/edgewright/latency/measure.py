@@ -1,8 +1,9 @@
 """Timing inferences: warm-up until stable, every sample kept, disturbed samples dropped.
 
 1. Call until the median of a window of calls stops moving (:func:`warm_up`).
-2. Time call by call. A sample during which the kernel took the thread off its core, or during
-   which the clock ran backwards, is dropped and counted (:class:`Stopwatch`).
+2. Time call by call. A sample during which the kernel took the thread off its core, during which
+   the clock ran backwards, or beside which the core was slowed by others, is dropped and counted
+   (:mod:`edgewright.latency.stopwatch`).
 3. Stop once the 95 % confidence interval of the median is narrow enough, or at the cap.
 
 :func:`measure` times one inference in a tight loop, as an application that runs one network does.
@@ -14,22 +15,27 @@ from the following ones (caches hold the operator's own data).
 from __future__ import annotations
 
 import gc
-import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from types import ModuleType
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from edgewright.errors import RuntimeFailureError, TableError
+from edgewright.latency.stopwatch import Run, Sample, Stopwatch
 
-resource: ModuleType | None
-try:
-    import resource
-except ModuleNotFoundError:  # Windows
-    resource = None
+__all__ = [
+    "Interleaved",
+    "MeasureConfig",
+    "Measurement",
+    "Stopwatch",
+    "interval_ms",
+    "measure",
+    "measure_interleaved",
+    "no_garbage_collection",
+    "warm_up",
+]
 
 NOISY_SHARE = 0.025  # half-width of the median's confidence interval over the median
 # Multiplier of IQR / sqrt(n) for the 95 % interval of a median (McGill, Tukey and Larsen 1978,
@@ -37,8 +43,8 @@ NOISY_SHARE = 0.025  # half-width of the median's confidence interval over the m
 _NOTCH = 1.57
 _RESOLUTION_MS = 1e-4  # samples are stored to 0.1 µs
 MAX_WARM_CALLS = 30
-
-Run = Callable[[], object]
+# How many times longer to go on while there are too few clean samples.
+_PATIENCE = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +54,8 @@ class Measurement:
     Attributes:
         samples_ms: milliseconds of a call, in order of time, ``(n,)``; n >= 1.
         n_warmup: calls before the first sample.
-        n_dropped: samples thrown away because the thread was preempted.
+        n_dropped: samples thrown away because the thread was preempted or its core slowed.
+        n_slowed: samples kept although others slowed the core, since there were too few without.
         n_cpu_time: samples that are the thread's processor time, since no call of this length
             was left undisturbed; wall-clock time otherwise.
     """
@@ -56,6 +63,7 @@ class Measurement:
     samples_ms: tuple[float, ...]
     n_warmup: int = 0
     n_dropped: int = 0
+    n_slowed: int = 0
     n_cpu_time: int = 0
 
     @property
@@ -95,13 +103,15 @@ class Measurement:
             "samples_ms": list(self.samples_ms),
             "n_warmup": self.n_warmup,
             "n_dropped": self.n_dropped,
+            "n_slowed": self.n_slowed,
             "n_cpu_time": self.n_cpu_time,
         }
 
     @classmethod
     def from_json(cls, data: Any) -> Measurement:
         """Return what ``to_json`` described. Raises ``TableError`` for absurd samples."""
-        keys = {"samples_ms", "n_warmup", "n_dropped", "n_cpu_time"}
+        names = ("n_warmup", "n_dropped", "n_slowed", "n_cpu_time")
+        keys = {"samples_ms", *names}
         if not isinstance(data, dict) or set(data) != keys:
             raise TableError(f"a measurement needs exactly the keys {sorted(keys)}")
         samples = data["samples_ms"]
@@ -112,9 +122,9 @@ class Measurement:
                 raise TableError(f"a sample must be a number of milliseconds, got {value!r}")
             if not 0 < value < 1e7:
                 raise TableError(f"a sample must be positive and below 10,000 s, got {value!r} ms")
-        counts = tuple(data[name] for name in ("n_warmup", "n_dropped", "n_cpu_time"))
+        counts = tuple(data[name] for name in names)
         if any(type(count) is not int or count < 0 for count in counts):
-            raise TableError(f"n_warmup, n_dropped and n_cpu_time must be counts, got {counts}")
+            raise TableError(f"{', '.join(names)} must be counts, got {counts}")
         return cls(tuple(map(float, samples)), *counts)
 
     @classmethod
@@ -124,6 +134,7 @@ class Measurement:
             tuple(sample for part in parts for sample in part.samples_ms),
             sum(part.n_warmup for part in parts),
             sum(part.n_dropped for part in parts),
+            sum(part.n_slowed for part in parts),
             sum(part.n_cpu_time for part in parts),
         )
 
@@ -161,75 +172,6 @@ def interval_ms(samples_ms: Sequence[float]) -> float:
     """Return the half-width of the 95 % confidence interval of the median of ``samples_ms``."""
     low, high = np.percentile(samples_ms, [25, 75])
     return float(_NOTCH * (high - low) / np.sqrt(len(samples_ms)))
-
-
-def thread_preemptions() -> int:
-    """Return how often the kernel took the calling thread off its core."""
-    return _preemptions("RUSAGE_THREAD")
-
-
-def process_preemptions() -> int:
-    """Return how often the kernel took any thread of this process off its core."""
-    return _preemptions("RUSAGE_SELF")
-
-
-def _preemptions(who: str) -> int:
-    if resource is None or not hasattr(resource, who):
-        return 0  # not told here: nothing is dropped, and the verdict shows the noise
-    return int(resource.getrusage(getattr(resource, who)).ru_nivcsw)
-
-
-class Sample(NamedTuple):
-    """One timed stretch of calls, in milliseconds of a call.
-
-    ``cpu_ms`` is the processor time of the thread, ``None`` where that says nothing.
-    """
-
-    wall_ms: float
-    cpu_ms: float | None
-    disturbed: bool
-
-
-class Stopwatch:
-    """Times calls; says of each sample whether it was disturbed.
-
-    Args:
-        clock_ns: a monotonic clock in nanoseconds.
-        preemptions: a counter that grows when the measured threads lose their core.
-        cpu_clock_ns: processor time of the measured thread; ``None`` where the work is done by
-            several threads or by a device.
-    """
-
-    def __init__(
-        self,
-        clock_ns: Callable[[], int] = time.perf_counter_ns,
-        preemptions: Callable[[], int] = thread_preemptions,
-        cpu_clock_ns: Callable[[], int] | None = None,
-    ) -> None:
-        self.clock_ns = clock_ns
-        self.preemptions = preemptions
-        self.cpu_clock_ns = cpu_clock_ns
-
-    @classmethod
-    def for_threads(cls, threads: int) -> Stopwatch:
-        """Return one that watches the calling thread, or all threads where a runtime uses several."""
-        if threads > 1:
-            return cls(preemptions=process_preemptions)
-        return cls(cpu_clock_ns=getattr(time, "thread_time_ns", None))
-
-    def sample(self, run: Run, synchronize: Run, calls: int = 1) -> Sample:
-        """Time ``calls`` calls of ``run`` together; ``synchronize`` returns once the device is idle."""
-        clock, cpu = self.clock_ns, self.cpu_clock_ns
-        before = self.preemptions()
-        cpu_start = cpu() if cpu else 0
-        start = clock()
-        for _ in range(calls):
-            run()
-        synchronize()
-        elapsed_ns = clock() - start
-        cpu_ns = cpu() - cpu_start if cpu else 0
-        disturbed = self.preemptions() != before or elapsed_ns <= 0
-        return Sample(elapsed_ns / calls / 1e6, cpu_ns / calls / 1e6 if cpu_ns > 0 else None, disturbed)
 
 
 def warm_up(run: Run, synchronize: Run, watch: Stopwatch, *, window: int = 5, max_ms: float = 500.0) -> int:
@@ -276,17 +218,19 @@ def measure(
     with no_garbage_collection():
         n_warmup = warm_up(run, synchronize, watch, max_ms=config.max_warmup_ms)
         calls = _calls_per_sample(run, synchronize, watch, config)
-        kept, disturbed = list[Sample](), list[Sample]()
+        samples, clean = list[Sample](), list[float]()
         start = watch.clock_ns()
-        while len(kept) < config.max_samples:
-            sample = watch.sample(run, synchronize, calls)
-            (disturbed if sample.disturbed else kept).append(sample)
-            enough = len(kept) >= config.min_samples
-            if enough and len(kept) % 10 == 0 and _is_tight([s.wall_ms for s in kept], config.interval):
+        while len(clean) < config.max_samples:
+            samples.append(sample := watch.sample(run, synchronize, calls))
+            if sample.is_clean:
+                clean.append(sample.wall_ms)
+            elapsed_ms = (watch.clock_ns() - start) / 1e6
+            enough = len(clean) >= config.min_samples
+            if enough and len(clean) % 10 == 0 and _is_tight(clean, config.interval):
                 break
-            if (watch.clock_ns() - start) / 1e6 > config.max_time_ms:
+            if elapsed_ms > config.max_time_ms * (1 if enough else _PATIENCE):
                 break
-    return _measurement(kept, disturbed, n_warmup, min_samples=config.min_samples)
+    return _measurement(samples, n_warmup, min_samples=config.min_samples)
 
 
 def measure_interleaved(
@@ -307,7 +251,7 @@ def measure_interleaved(
     Args:
         runs: the inferences.
         rng: orders the rounds.
-        rounds: visits to each.
+        rounds: clean visits to each; on a busy machine up to three times as many are made.
         warm_ms: time that the warm calls of a visit should fill. Operators of a few microseconds
             need many calls until caches and branch predictors know them.
         synchronize: of each inference.
@@ -327,13 +271,22 @@ def measure_interleaved(
             n_warmup.append(warm_up(run, sync, watch, window=3, max_ms=config.max_warmup_ms))
             fill = MeasureConfig(min_sample_ms=warm_ms)
             calls.append(min(max(2, _calls_per_sample(run, sync, watch, fill)), MAX_WARM_CALLS))
-        for _ in range(rounds):
+        for _ in range(rounds * _PATIENCE):
             for index in rng.permutation(len(runs)):
+                if sum(sample.is_clean for sample in warm[index]) >= rounds:
+                    continue
                 run, sync = runs[index], synchronize[index]
                 cold[index].append(watch.sample(run, sync))
                 watch.sample(run, sync)
                 warm[index].append(watch.sample(run, sync, calls[index]))
-    return [Interleaved(_split(cold[i], n_warmup[i]), _split(warm[i], n_warmup[i])) for i in range(len(runs))]
+    least = max(2, rounds // 3)
+    return [
+        Interleaved(
+            _measurement(cold[i], n_warmup[i], min_samples=least),
+            _measurement(warm[i], n_warmup[i], min_samples=least),
+        )
+        for i in range(len(runs))
+    ]
 
 
 @contextmanager
@@ -354,37 +307,35 @@ def _calls_per_sample(run: Run, synchronize: Run, watch: Stopwatch, config: Meas
     return max(1, int(np.ceil(config.min_sample_ms / max(float(np.median(times)), _RESOLUTION_MS))))
 
 
-def _split(samples: Sequence[Sample], n_warmup: int) -> Measurement:
-    kept = [sample for sample in samples if not sample.disturbed]
-    disturbed = [sample for sample in samples if sample.disturbed]
-    return _measurement(kept, disturbed, n_warmup, min_samples=(len(samples) + 1) // 2)
-
-
 def _is_tight(samples: Sequence[float], share: float) -> bool:
     return interval_ms(samples) <= share * float(np.median(samples))
 
 
-def _measurement(
-    kept: Sequence[Sample], disturbed: Sequence[Sample], n_warmup: int, *, min_samples: int
-) -> Measurement:
-    """Return the measurement of the samples that were kept.
+def _measurement(samples: Sequence[Sample], n_warmup: int, *, min_samples: int) -> Measurement:
+    """Return the measurement of the samples that may be kept.
 
-    On a machine with more work than cores, calls longer than the scheduler's slice are never left
-    alone. Where too few samples survive, the processor time of the disturbed ones stands in: it
-    leaves out the time on the run queue, though not the caches that the other process displaced.
+    On a machine with more work than cores no call may be left alone for long. Where too few clean
+    samples exist, those with a slowed core are kept too; where even these are too few, the
+    processor time of preempted calls stands in: it leaves out the time on the run queue, though
+    not the caches that another process displaced.
     """
-    values = [sample.wall_ms for sample in kept]
-    stand_ins = list[float]()
+    values = [sample.wall_ms for sample in samples if sample.is_clean]
+    n_slowed = n_cpu_time = 0
     if len(values) < min_samples:
-        stand_ins = [s.cpu_ms for s in disturbed if s.cpu_ms is not None][: min_samples - len(values)]
-    if not values and not stand_ins:
+        slowed = [sample.wall_ms for sample in samples if sample.slowed and not sample.preempted]
+        values, n_slowed = values + slowed, len(slowed)
+    if len(values) < min_samples:
+        cpu = [sample.cpu_ms for sample in samples if sample.preempted and sample.cpu_ms is not None]
+        cpu = cpu[: min_samples - len(values)]
+        values, n_cpu_time = values + cpu, len(cpu)
+    if not values:
         raise RuntimeFailureError(
-            f"all {len(disturbed)} samples were disturbed: the machine is too busy to measure on; "
+            f"all {len(samples)} samples were disturbed: the machine is too busy to measure on; "
             "end what else is running, then run the same command again"
         )
     # Below the resolution a stored sample would read 0, which a table refuses.
-    rounded = tuple(max(_RESOLUTION_MS, round(value, 4)) for value in values + stand_ins)
-    return Measurement(rounded, n_warmup, len(disturbed) - len(stand_ins), len(stand_ins))
+    rounded = tuple(max(_RESOLUTION_MS, round(value, 4)) for value in values)
+    return Measurement(rounded, n_warmup, len(samples) - len(values), n_slowed, n_cpu_time)
 
 
 def _nothing() -> None:

@@ -10,7 +10,7 @@ from typing import Protocol
 from edgewright.backends.base import Runtime
 from edgewright.devices.conditions import Conditions, read_conditions
 from edgewright.devices.probe import Fingerprint, probe
-from edgewright.latency.measure import Stopwatch
+from edgewright.latency.stopwatch import Stopwatch
 from edgewright.spaces.architecture import Architecture
 from edgewright.spaces.operator import Operator
 

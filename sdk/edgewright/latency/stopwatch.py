@@ -1,0 +1,155 @@
+"""One timed sample, and whether it can be trusted.
+
+Two things disturb a sample on a shared machine. The kernel may take the thread off its core: its
+counter of involuntary context switches moves. Or another process works on the same physical core
+(hyper-threading, or two virtual CPUs on one core): nothing is counted, yet everything takes up to
+1.6 times as long, switching to and fro within milliseconds. A :class:`SpeedGauge`, a fixed piece of
+work timed before and after each sample, shows it.
+"""
+
+from __future__ import annotations
+
+import time
+from collections import deque
+from collections.abc import Callable
+from types import ModuleType
+from typing import NamedTuple
+
+import numpy as np
+
+resource: ModuleType | None
+try:
+    import resource
+except ModuleNotFoundError:  # Windows
+    resource = None
+
+Run = Callable[[], object]
+
+
+class Sample(NamedTuple):
+    """One timed stretch of calls, in milliseconds of a call.
+
+    Attributes:
+        wall_ms: by the clock.
+        cpu_ms: processor time of the thread; ``None`` where that says nothing.
+        preempted: the thread lost its core, or the clock ran backwards.
+        slowed: another process slowed the core.
+    """
+
+    wall_ms: float
+    cpu_ms: float | None
+    preempted: bool
+    slowed: bool
+
+    @property
+    def is_clean(self) -> bool:
+        """Whether nothing disturbed it."""
+        return not (self.preempted or self.slowed)
+
+
+def thread_preemptions() -> int:
+    """Return how often the kernel took the calling thread off its core."""
+    return _preemptions("RUSAGE_THREAD")
+
+
+def process_preemptions() -> int:
+    """Return how often the kernel took any thread of this process off its core."""
+    return _preemptions("RUSAGE_SELF")
+
+
+def _preemptions(who: str) -> int:
+    if resource is None or not hasattr(resource, who):
+        return 0  # not told here: nothing is dropped, and the verdict shows the noise
+    return int(resource.getrusage(getattr(resource, who)).ru_nivcsw)
+
+
+class SpeedGauge:
+    """Tells whether the core runs at its usual speed, from the time of a fixed piece of work.
+
+    The reference is the fastest level that was ever held for :attr:`window` readings, so that a
+    machine that is busy all the time is its own reference.
+
+    Args:
+        clock_ns: a monotonic clock in nanoseconds.
+        limit: a reading above ``limit`` times the reference means a slowed core. A shared core
+            takes 1.5 to 1.9 times as long; undisturbed readings scatter by less than a fifth.
+        window: readings of which the median makes a level.
+    """
+
+    def __init__(
+        self, clock_ns: Callable[[], int] = time.perf_counter_ns, *, limit: float = 1.25, window: int = 25
+    ) -> None:
+        self.clock_ns = clock_ns
+        self.limit = limit
+        self.window = window
+        self.reference_ns = float("inf")
+        self._recent: deque[int] = deque(maxlen=window)
+        self._since = 0
+        for _ in range(10 * window):
+            self.read()
+
+    def read(self) -> int:
+        """Do the work once; return its nanoseconds."""
+        start = self.clock_ns()
+        total = 0
+        for i in range(60):
+            total += i
+        elapsed = self.clock_ns() - start
+        self._recent.append(elapsed)
+        self._since += 1
+        if self._since >= self.window:
+            self._since = 0
+            self.reference_ns = min(self.reference_ns, float(np.median(self._recent)))
+        return elapsed
+
+    def is_slow(self) -> bool:
+        """Return whether the core is slowed now."""
+        return self.read() > self.limit * self.reference_ns
+
+
+class Stopwatch:
+    """Times calls; says of each sample whether it was disturbed.
+
+    Args:
+        clock_ns: a monotonic clock in nanoseconds.
+        preemptions: a counter that grows when the measured threads lose their core.
+        cpu_clock_ns: processor time of the measured thread; ``None`` where the work is done by
+            several threads or by a device.
+        gauge: tells a slowed core; ``None`` to trust them all.
+    """
+
+    def __init__(
+        self,
+        clock_ns: Callable[[], int] = time.perf_counter_ns,
+        preemptions: Callable[[], int] = thread_preemptions,
+        cpu_clock_ns: Callable[[], int] | None = None,
+        gauge: SpeedGauge | None = None,
+    ) -> None:
+        self.clock_ns = clock_ns
+        self.preemptions = preemptions
+        self.cpu_clock_ns = cpu_clock_ns
+        self.gauge = gauge
+
+    @classmethod
+    def for_threads(cls, threads: int) -> Stopwatch:
+        """Return one that watches the calling thread, or all threads where a runtime uses several."""
+        if threads > 1:
+            return cls(preemptions=process_preemptions, gauge=SpeedGauge())
+        return cls(cpu_clock_ns=getattr(time, "thread_time_ns", None), gauge=SpeedGauge())
+
+    def sample(self, run: Run, synchronize: Run, calls: int = 1) -> Sample:
+        """Time ``calls`` calls of ``run`` together; ``synchronize`` returns once the device is idle."""
+        clock, cpu, gauge = self.clock_ns, self.cpu_clock_ns, self.gauge
+        slowed = gauge.is_slow() if gauge else False
+        before = self.preemptions()
+        cpu_start = cpu() if cpu else 0
+        start = clock()
+        for _ in range(calls):
+            run()
+        synchronize()
+        elapsed_ns = clock() - start
+        cpu_ns = cpu() - cpu_start if cpu else 0
+        preempted = self.preemptions() != before or elapsed_ns <= 0
+        slowed = slowed or (gauge.is_slow() if gauge else False)
+        cpu_ms = cpu_ns / calls / 1e6 if cpu_ns > 0 else None
+        return Sample(elapsed_ns / calls / 1e6, cpu_ms, preempted, slowed)
