@@ -43,6 +43,8 @@ NOISY_SHARE = 0.025  # half-width of the median's confidence interval over the m
 _NOTCH = 1.57
 _RESOLUTION_MS = 1e-4  # samples are stored to 0.1 µs
 MAX_WARM_CALLS = 30
+# Fewer clean samples than this are eked out with disturbed ones.
+_FEW = 3
 # How many times longer to go on while there are too few clean samples.
 _PATIENCE = 3
 
@@ -230,7 +232,7 @@ def measure(
                 break
             if elapsed_ms > config.max_time_ms * (1 if enough else _PATIENCE):
                 break
-    return _measurement(samples, n_warmup, min_samples=config.min_samples)
+    return _measurement(samples, n_warmup, min_samples=max(_FEW, config.min_samples // 4))
 
 
 def measure_interleaved(
@@ -279,7 +281,7 @@ def measure_interleaved(
                 cold[index].append(watch.sample(run, sync))
                 watch.sample(run, sync)
                 warm[index].append(watch.sample(run, sync, calls[index]))
-    least = max(2, rounds // 3)
+    least = max(_FEW, rounds // 4)
     return [
         Interleaved(
             _measurement(cold[i], n_warmup[i], min_samples=least),

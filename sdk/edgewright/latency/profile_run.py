@@ -107,12 +107,15 @@ class ProfileRun:
         )
 
     def _clean(self, visits: Sequence[_Visit]) -> list[_Visit]:
-        """Return the visits whose anchor was near its median."""
+        """Return the visits whose anchor was near its median and whose core nobody slowed."""
         return [
             visit
             for visit in visits
-            if visit.anchor_ms is None
-            or abs(visit.anchor_ms / self._reference(visit) - 1) <= self.config.taint
+            if not _is_slowed(visit)
+            and (
+                visit.anchor_ms is None
+                or abs(visit.anchor_ms / self._reference(visit) - 1) <= self.config.taint
+            )
         ]
 
     def _reference(self, visit: _Visit) -> float:
@@ -318,7 +321,14 @@ class ProfileRun:
 
     def _usable(self, visits: Sequence[_Visit]) -> Sequence[_Visit]:
         """Return the clean visits; all where none is clean, which the verdict then shows."""
-        return self._clean(visits) or visits
+        steady = [visit for visit in visits if not _is_slowed(visit)]
+        return self._clean(visits) or steady or visits
+
+
+def _is_slowed(visit: _Visit) -> bool:
+    value = visit.value
+    measurement: Measurement = value if isinstance(value, Measurement) else value.warm
+    return measurement.n_slowed + measurement.n_cpu_time > 0
 
 
 def _crashes(records: Iterable[Record]) -> dict[str, int]:

@@ -66,18 +66,25 @@ def _preemptions(who: str) -> int:
 class SpeedGauge:
     """Tells whether the core runs at its usual speed, from the time of a fixed piece of work.
 
-    The reference is the fastest level that was ever held for :attr:`window` readings, so that a
-    machine that is busy all the time is its own reference.
+    The reference is the fastest level that was ever held for ``window`` readings, so that a machine
+    that is busy all the time is its own reference. It is looked for over a tenth of a second when
+    the gauge is made, and goes on falling with every reading.
 
     Args:
         clock_ns: a monotonic clock in nanoseconds.
         limit: a reading above ``limit`` times the reference means a slowed core. A shared core
             takes 1.5 to 1.9 times as long; undisturbed readings scatter by less than a fifth.
         window: readings of which the median makes a level.
+        sleep: waits some seconds between the first readings.
     """
 
     def __init__(
-        self, clock_ns: Callable[[], int] = time.perf_counter_ns, *, limit: float = 1.25, window: int = 25
+        self,
+        clock_ns: Callable[[], int] = time.perf_counter_ns,
+        *,
+        limit: float = 1.25,
+        window: int = 25,
+        sleep: Callable[[float], object] = time.sleep,
     ) -> None:
         self.clock_ns = clock_ns
         self.limit = limit
@@ -85,8 +92,10 @@ class SpeedGauge:
         self.reference_ns = float("inf")
         self._recent: deque[int] = deque(maxlen=window)
         self._since = 0
-        for _ in range(10 * window):
-            self.read()
+        for _ in range(40):
+            for _ in range(window):
+                self.read()
+            sleep(0.0025)
 
     def read(self) -> int:
         """Do the work once; return its nanoseconds."""
