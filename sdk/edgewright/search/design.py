@@ -12,8 +12,9 @@ def initial_design(space: Space, feasible: FeasibleSet, n: int, rng: np.random.G
     """Return up to ``n`` distinct feasible encodings, the smallest and the largest first.
 
     Random networks of a space with many blocks are all of about the same size, yet the front spans
-    all sizes. So networks are drawn with uniform depths, as in NATv2 (arXiv:2307.00960), and then
-    every other one is mixed with the smallest or the largest, in shares that are spread evenly.
+    all sizes. So networks are drawn with every choice equally often, depths among them as in NATv2
+    (arXiv:2307.00960), and then every other one is mixed with the smallest or the largest, in
+    shares that are spread evenly.
 
     Args:
         space: what is searched.
@@ -25,7 +26,7 @@ def initial_design(space: Space, feasible: FeasibleSet, n: int, rng: np.random.G
     ends = np.stack([low, high])
     if not feasible.contains(ends).all():
         ends = np.stack([_end(feasible, low, rng, largest=False), _end(feasible, high, rng, largest=True)])
-    X = space.sample(rng, max(0, n - 2))
+    X = _latin(space.n_choices, max(0, n - 2), rng)
     share = np.linspace(-1.0, 1.0, num=len(X))[rng.permutation(len(X))]  # < 0: towards the smallest
     share[::2] = 0.0
     towards = np.where(share[:, None] < 0, low, high)
@@ -37,6 +38,12 @@ def initial_design(space: Space, feasible: FeasibleSet, n: int, rng: np.random.G
         extra = feasible.fresh(rng, missing, frozenset(distinct))
         distinct += [tuple(row) for row in extra.tolist()]
     return np.array(distinct, dtype=np.int64)
+
+
+def _latin(n_choices: IntArray, n: int, rng: np.random.Generator) -> IntArray:
+    """Return ``n`` rows in which each variable takes its choices equally often (Latin hypercube)."""
+    columns = [rng.permutation(np.arange(n) % int(choices)) for choices in n_choices]
+    return np.stack(columns, axis=1).astype(np.int64).reshape(n, len(n_choices))
 
 
 def _end(feasible: FeasibleSet, x: IntArray, rng: np.random.Generator, *, largest: bool) -> IntArray:
