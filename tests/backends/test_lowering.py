@@ -3,6 +3,7 @@ from __future__ import annotations
 from collections import Counter
 
 import numpy as np
+import onnx
 import pytest
 import torch
 import torch.nn.functional as F  # noqa: N812
@@ -11,6 +12,7 @@ from torch import nn
 
 from edgewright.backends.graph import Affine, Conv, InexpressibleError
 from edgewright.backends.lowering import lower
+from edgewright.backends.onnx_model import onnx_from_module
 from edgewright.errors import ExportError
 
 
@@ -104,3 +106,20 @@ def test_a_kernel_larger_than_its_input_is_refused() -> None:
 def test_a_linear_layer_of_another_width_is_refused() -> None:
     with pytest.raises(ExportError, match=r"takes \(1, 7\)"):
         lower(nn.Sequential(nn.Flatten(), nn.Linear(7, 2)), (1, 3, 4, 4))
+
+
+def test_layers_named_as_the_ends_do_not_collide_with_them() -> None:
+    class Named(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.input, self.output = nn.Conv2d(3, 4, 1), nn.ReLU()
+            self.last = nn.Conv2d(4, 5, 1)
+
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            return self.last(self.output(self.input(x)))
+
+    graph = lower(Named(), (1, 3, 4, 4))
+    names = [graph.input, *(node.output for node in graph.nodes)]
+    assert len(set(names)) == 4
+    assert "output" not in names
+    onnx.checker.check_model(onnx_from_module(Named(), (1, 3, 4, 4)), full_check=True)

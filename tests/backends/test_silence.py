@@ -3,6 +3,7 @@ from __future__ import annotations
 import logging
 import os
 import sys
+import threading
 import warnings
 from pathlib import Path
 
@@ -42,3 +43,18 @@ def test_no_descriptor_leaks() -> None:
         with silent():
             pass
     assert len(list(Path("/proc/self/fd").iterdir())) == before
+
+
+def test_threads_restore_the_output_between_them(capfd: pytest.CaptureFixture[str]) -> None:
+    def work() -> None:
+        for _ in range(20):
+            with silent():
+                os.write(1, b"x")
+
+    threads = [threading.Thread(target=work) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    os.write(1, b"after")
+    assert capfd.readouterr().out == "after"

@@ -32,7 +32,7 @@ from edgewright.backends.graph import (
 )
 from edgewright.errors import ExportError
 
-INPUT = "input"
+INPUT, OUTPUT = "input", "output"
 
 _ACTIVATIONS: dict[Any, str] = {
     nn.ReLU: "relu",
@@ -159,7 +159,9 @@ class _Lowering:
             raise _unsupported(node, f"{node.op} {node.target}")
 
     def _append(self, node: fx.Node, make: Callable[..., Node], **fields: Any) -> None:
-        made = make(output=node.name, **fields)
+        # A dot stands in no name of fx's: the ends' own names stay free.
+        name = f"{node.name}.value" if node.name in (INPUT, OUTPUT) else node.name
+        made = make(output=name, **fields)
         self.nodes.append(made)
         self._values[node] = made.output
 

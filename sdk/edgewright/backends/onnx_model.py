@@ -22,14 +22,12 @@ from edgewright.backends.graph import (
     Linear,
     Node,
 )
-from edgewright.backends.lowering import INPUT, lower
+from edgewright.backends.lowering import INPUT, OUTPUT, lower
 from edgewright.backends.silence import silent
 from edgewright.errors import ExportError
 
 if TYPE_CHECKING:
     from torch import nn
-
-OUTPUT = "output"
 
 # 17 is read by TensorRT 10.3 (JetPack 6.2: up to 20) and by every ONNX Runtime since 1.12.
 # HardSwish came with 14, QuantizeLinear per channel with 13.

@@ -8,10 +8,15 @@ import logging
 import os
 import sys
 import tempfile
+import threading
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager, redirect_stderr, redirect_stdout
 from dataclasses import dataclass
+
+# Descriptors belong to the process: two threads that redirect them in turn would restore each
+# other's. Re-entrant, since one converter may call another.
+_LOCK = threading.RLock()
 
 
 @dataclass(slots=True)
@@ -30,8 +35,8 @@ def silent() -> Iterator[Chatter]:
     shows progress.
     """
     chatter, printed = Chatter(), io.StringIO()
-    _flush()
-    with tempfile.TemporaryFile() as sink:
+    with _LOCK, tempfile.TemporaryFile() as sink:
+        _flush()
         saved = [(fd, os.dup(fd)) for fd in (1, 2) if _is_open(fd)]
         level = logging.root.manager.disable
         try:

@@ -10,9 +10,12 @@ from contracts.exporter_contract import IN_SHAPE, ExporterContract, random_image
 from doubles.plain_networks import MBConv, small_network
 from torch import nn
 
+from edgewright.backends.base import Exporter
+from edgewright.backends.graph import InexpressibleError
 from edgewright.backends.litert.exporter import LiteRTExporter, tflite_from_module
-from edgewright.backends.litert.flatbuffer import is_same_padding
+from edgewright.backends.litert.flatbuffer import is_same_padding, tflite_from_graph
 from edgewright.backends.litert.runtime import LiteRTRuntime
+from edgewright.backends.lowering import lower
 from edgewright.backends.parity import check_parity
 
 _NAMES = {value: name for name, value in vars(schema.BuiltinOperator).items() if not name.startswith("_")}
@@ -29,6 +32,12 @@ class TestLiteRTExporter(ExporterContract):
     @pytest.fixture
     def exporter(self) -> LiteRTExporter:
         return LiteRTExporter()
+
+    @pytest.mark.slow  # imports litert-torch, which brings JAX
+    def test_a_module_that_nothing_can_express_is_refused_in_one_line(
+        self, exporter: Exporter, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+    ) -> None:
+        super().test_a_module_that_nothing_can_express_is_refused_in_one_line(exporter, tmp_path, capfd)
 
 
 def test_no_transpose_is_written_and_hard_sigmoids_cost_nothing() -> None:
@@ -77,6 +86,32 @@ def test_a_gate_with_two_readers_agrees_with_torch(tmp_path: Path) -> None:
             return self.after(x * gate + gate)
 
     network = Shared().eval()
+    path = tmp_path / "net.tflite"
+    LiteRTExporter().export(network, IN_SHAPE, path)
+    assert check_parity(network, LiteRTRuntime(), path, random_images(4)).passed
+
+
+class Rank(nn.Module):
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return x + torch.flatten(x.mean((2, 3), keepdim=True), 1)
+
+
+def test_a_sum_of_different_ranks_is_left_to_the_vendors_converter() -> None:
+    with pytest.raises(InexpressibleError, match="rank"):
+        tflite_from_graph(lower(Rank(), (1, 8, 8, 8)))
+
+
+@pytest.mark.parametrize(
+    "layer",
+    [
+        nn.Conv2d(3, 6, 3, groups=3),
+        nn.Conv2d(3, 4, 3, padding=2, dilation=2),
+        nn.Conv2d(3, 4, (3, 5), (2, 1), (0, 2)),
+        nn.Conv2d(3, 4, 3, padding=(1, 0)),
+    ],
+)
+def test_unusual_convolutions_agree_with_torch(tmp_path: Path, layer: nn.Module) -> None:
+    network = nn.Sequential(layer, nn.Sigmoid()).eval()
     path = tmp_path / "net.tflite"
     LiteRTExporter().export(network, IN_SHAPE, path)
     assert check_parity(network, LiteRTRuntime(), path, random_images(4)).passed

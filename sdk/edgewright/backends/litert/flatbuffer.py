@@ -27,9 +27,9 @@ from edgewright.backends.graph import (
     Node,
 )
 from edgewright.backends.litert.simplify import simplify
+from edgewright.backends.lowering import INPUT, OUTPUT
 from edgewright.errors import ExportError
 
-INPUT, OUTPUT = "input", "output"
 SIGNATURE = "serving_default"
 
 _ALIGNMENT = 16  # bytes; schema.fbs asks it of weights, which runtimes read in place
@@ -192,6 +192,10 @@ class _Writer:
                     "FULLY_CONNECTED", [inputs[0], weight, bias], output, options, "FullyConnectedOptions"
                 )
             case Binary():
+                ranks = {len(self.graph.shapes[name]) for name in node.inputs}
+                if len(ranks) > 1:
+                    # Axes are matched from the last, which here is another than torch's.
+                    raise InexpressibleError(f"{node.kind} of values of different rank at {node.output!r}")
                 self._binary(node.kind, inputs, output, activation)
             case GlobalMean():
                 axes = self._constant(f"{node.output}.axes", np.array([1, 2], np.int32))

@@ -32,44 +32,51 @@ def quantize(data: bytes, precision: str, calibration: NDArray[np.float32] | Non
     """
     try:
         with silent():
-            from ai_edge_quantizer import calibrator, qtyping, quantizer, recipe_manager
-            from ai_edge_quantizer.algorithm_manager import AlgorithmName
+            import ai_edge_quantizer.algorithm_manager
+            import ai_edge_quantizer.calibrator
+            import ai_edge_quantizer.quantizer
+            import ai_edge_quantizer.recipe_manager
     except ModuleNotFoundError as error:
-        raise missing_extra("ai-edge-quantizer", "litert") from error
+        raise missing_extra(error.name or "ai-edge-quantizer", "litert") from error
+    run = _halve if precision == "fp16" else _quantize
     try:
         with silent():
-            work = quantizer.Quantizer(bytearray(data))
-            if precision == "fp16":
-                config = qtyping.OpQuantizationConfig(
-                    weight_tensor_config=qtyping.TensorQuantizationConfig(
-                        num_bits=16, dtype=qtyping.TensorDataType.FLOAT
-                    ),
-                    compute_precision=qtyping.ComputePrecision.FLOAT,
-                    explicit_dequantize=True,
-                )
-                work.update_quantization_recipe(
-                    ".*", qtyping.TFLOperationName.ALL_SUPPORTED, config, AlgorithmName.FLOAT_CASTING
-                )
-                statistics = None
-            else:
-                names = qtyping.TFLOperationName
-                work.add_static_config(".*", names.ALL_SUPPORTED, 8, 8)
-                for name in (names.INPUT, names.OUTPUT, names.HARD_SWISH):
-                    work.update_quantization_recipe(".*", name, None, AlgorithmName.NO_QUANTIZE)
-                recipe = recipe_manager.RecipeManager()
-                recipe.load_quantization_recipe(work.get_quantization_recipe())
-                observer = calibrator.Calibrator(
-                    data,
-                    num_threads=1,
-                    qsv_update_func=_widest,
-                    mode=calibrator.CalibrationMode.CALIBRATION_PRESERVE_ALL_TENSORS,
-                )
-                observer.calibrate(_samples(data, calibration), recipe)
-                statistics = observer.get_model_qsvs()
-            result = work.quantize(statistics, enable_progress_report=False)
+            result = run(ai_edge_quantizer, data, calibration)
     except Exception as error:  # ValueError, RuntimeError, KeyError … by the part that gave up
         raise ExportError(f"ai-edge-quantizer cannot make {precision}: {error!s:.300}") from error
     return bytes(result.quantized_model)
+
+
+def _halve(aeq: Any, data: bytes, _calibration: object) -> Any:
+    names, types = aeq.qtyping.TFLOperationName, aeq.qtyping
+    work = aeq.quantizer.Quantizer(bytearray(data))
+    config = types.OpQuantizationConfig(
+        weight_tensor_config=types.TensorQuantizationConfig(num_bits=16, dtype=types.TensorDataType.FLOAT),
+        compute_precision=types.ComputePrecision.FLOAT,
+        explicit_dequantize=True,
+    )
+    algorithm = aeq.algorithm_manager.AlgorithmName.FLOAT_CASTING
+    work.update_quantization_recipe(".*", names.ALL_SUPPORTED, config, algorithm)
+    return work.quantize(enable_progress_report=False)
+
+
+def _quantize(aeq: Any, data: bytes, calibration: NDArray[np.float32] | None) -> Any:
+    names, calibrator = aeq.qtyping.TFLOperationName, aeq.calibrator
+    work = aeq.quantizer.Quantizer(bytearray(data))
+    work.add_static_config(".*", names.ALL_SUPPORTED, 8, 8)
+    for name in (names.INPUT, names.OUTPUT, names.HARD_SWISH):
+        algorithm = aeq.algorithm_manager.AlgorithmName.NO_QUANTIZE
+        work.update_quantization_recipe(".*", name, None, algorithm)
+    recipe = aeq.recipe_manager.RecipeManager()
+    recipe.load_quantization_recipe(work.get_quantization_recipe())
+    observer = calibrator.Calibrator(
+        data,
+        num_threads=1,
+        qsv_update_func=_widest,
+        mode=calibrator.CalibrationMode.CALIBRATION_PRESERVE_ALL_TENSORS,
+    )
+    observer.calibrate(_samples(data, calibration), recipe)
+    return work.quantize(observer.get_model_qsvs(), enable_progress_report=False)
 
 
 def _widest(seen: dict[str, Any], new: dict[str, Any]) -> dict[str, Any]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -13,6 +14,7 @@ from numpy.typing import NDArray
 from edgewright.backends.registry import missing_extra
 from edgewright.backends.silence import silent
 from edgewright.errors import ExportError
+from edgewright.files import storage_error
 
 
 def quantize(
@@ -76,4 +78,6 @@ def quantize(
             )
             return onnx.load(path)
     except Exception as error:  # the quantizer raises whatever its parts do
+        if isinstance(error, OSError) and error.errno == errno.ENOSPC:
+            raise storage_error(Path(tempfile.gettempdir()) / "int8.onnx", error) from error
         raise ExportError(f"onnxruntime cannot quantize the model: {error!s:.300}") from error

@@ -80,12 +80,20 @@ class Stream:
         return address.value
 
     def upload(self, address: int, array: NDArray[np.generic]) -> None:
-        """Copy a contiguous array to the device and wait for it."""
-        _call("cuMemcpyHtoD_v2", ctypes.c_uint64(address), _pointer(array), ctypes.c_size_t(array.nbytes))
+        """Copy a contiguous array to the device and wait for it.
+
+        On this stream, since the plain copy belongs to the default stream, which this one does not
+        wait for.
+        """
+        size = ctypes.c_size_t(array.nbytes)
+        _call("cuMemcpyHtoDAsync_v2", ctypes.c_uint64(address), _pointer(array), size, self._stream)
+        self.synchronize()
 
     def download(self, array: NDArray[np.generic], address: int) -> None:
-        """Fill a contiguous array from the device."""
-        _call("cuMemcpyDtoH_v2", _pointer(array), ctypes.c_uint64(address), ctypes.c_size_t(array.nbytes))
+        """Fill a contiguous array from the device and wait for it."""
+        size = ctypes.c_size_t(array.nbytes)
+        _call("cuMemcpyDtoHAsync_v2", _pointer(array), ctypes.c_uint64(address), size, self._stream)
+        self.synchronize()
 
     def event(self) -> ctypes.c_void_p:
         """Return a new event that keeps the time."""
