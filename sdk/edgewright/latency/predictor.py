@@ -14,11 +14,14 @@ from edgewright.latency.validation import validate
 from edgewright.spaces.architecture import Architecture, FloatArray, IntArray, Space
 from edgewright.spaces.operator import Operator
 
+# Above every budget, and finite: a cost table multiplies the costs of unused slots by zero.
+NEVER_MS = 1e12
+
 
 class LatencyPredictor:
     """Sums the corrected costs of a network's operators.
 
-    Networks with an operator that failed on the device are predicted as infinitely slow.
+    Networks with an operator that failed on the device are predicted to take :data:`NEVER_MS`.
 
     Args:
         table: of the device; may be that of a wider space.
@@ -37,7 +40,7 @@ class LatencyPredictor:
     def cost_ms(self, operator: Operator) -> float:
         """Return what an operator adds to the latency of a network."""
         if operator in self.table.failures:
-            return float("inf")
+            return NEVER_MS
         entry = self.table.entries[operator]
         return self.table.correction.cost_ms(operator, entry.warm, entry.cold)
 

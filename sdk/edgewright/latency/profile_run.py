@@ -81,7 +81,7 @@ class ProfileRun:
             if not operators and not networks:
                 continue
             self._measure_pass(number, operators, networks)
-            if operators and not self.found:
+            if operators and not any(self.found.values()):
                 reason = next(iter(self.failures.values())).reason if self.failures else "no reason given"
                 raise RuntimeFailureError(
                     f"{self.target.runtime.version} ran none of the {len(operators)} operators of "
@@ -282,7 +282,6 @@ class ProfileRun:
     def table(self, fingerprint: Fingerprint) -> LatencyTable:
         """Return the table without correction."""
         target = self.target
-        roles = {network.architecture: network.role for network in self.networks}
         return LatencyTable(
             device=target.device,
             runtime=target.runtime.name,
@@ -305,17 +304,15 @@ class ProfileRun:
                     warm=Measurement.merge([visit.value.warm for visit in self._usable(visits)]),
                     cold=Measurement.merge([visit.value.cold for visit in self._usable(visits)]),
                 )
-                for operator, visits in self.found.items()
-                if visits and operator not in self.failures
+                for operator in self.operators
+                if operator not in self.failures and (visits := self.found[operator])
             },
             failures=dict(self.failures),
             anchor=Anchor(self.anchor, tuple(self.segment_anchors_ms)),
             networks=tuple(
-                NetworkRecord(
-                    arch, Measurement.merge([visit.value for visit in self._usable(visits)]), roles[arch]
-                )
-                for arch, visits in self.network_visits.items()
-                if visits and arch in roles
+                NetworkRecord(arch, Measurement.merge([v.value for v in self._usable(visits)]), role)
+                for arch, role in self.networks
+                if (visits := self.network_visits[arch])
             ),
         )
 

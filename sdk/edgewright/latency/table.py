@@ -123,7 +123,7 @@ class LatencyTable:
     def require_space(self, space: Space) -> None:
         """Raise ``MissingEntryError`` unless the table covers ``space``.
 
-        Operators that failed are no fault: their networks are predicted as infinitely slow.
+        Operators that failed are no fault: their networks are predicted to be slower than any budget.
         """
         missing = [op for op in space.all_operators() if op not in self.entries and op not in self.failures]
         if not missing:

@@ -1,0 +1,89 @@
+import json
+import os
+import random
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+from doubles.fake_device import law_ms
+from doubles.fake_spaces import small_space
+
+from edgewright.latency.table import LatencyTable
+
+ROOT = Path(__file__).parents[2]
+SCRIPT = Path(__file__).with_name("resumable_profile.py")
+PASSES = 2
+
+
+def start(folder, *arguments):
+    path = os.pathsep.join([str(ROOT / "sdk"), str(ROOT / "tests")])
+    return subprocess.Popen(
+        [sys.executable, str(SCRIPT), str(folder), *arguments],
+        env={**os.environ, "PYTHONPATH": path},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+
+
+def records(folder):
+    lines = (folder / "journal").read_bytes().split(b"\n")[:-1]
+    return [json.loads(line) for line in lines]
+
+
+def visits(folder):
+    counts = {}
+    for record in records(folder):
+        for item in record.get("operators", ()):
+            key = json.dumps(item["operator"])
+            counts[key] = counts.get(key, 0) + 1
+    return counts
+
+
+def test_a_profile_that_is_killed_again_and_again_finishes_and_repeats_nothing(tmp_path):
+    rng = random.Random(0)
+    kills = 0
+    while not (tmp_path / "table.json").exists():
+        process = start(tmp_path)
+        process.stdout.readline()  # imports are over, measuring begins
+        time.sleep(rng.uniform(0.02, 0.5))
+        if kills < 4 and process.poll() is None:
+            process.send_signal(signal.SIGKILL)
+            kills += 1
+        _, errors = process.communicate(timeout=60)
+        assert process.returncode in (0, -signal.SIGKILL), errors
+    assert kills == 4
+    assert set(visits(tmp_path).values()) == {PASSES}
+    table = LatencyTable.load(tmp_path / "table.json")
+    assert set(table.entries) == set(small_space().all_operators())
+    assert all(abs(entry.median_ms - law_ms(op)) < 1e-4 for op, entry in table.entries.items())
+    assert not (tmp_path / "journal.artifacts").exists()
+
+
+def test_an_operator_that_crashes_the_process_is_excluded_after_three_crashes(tmp_path):
+    operator = small_space().block(1, 8, 3, 3)
+    for _ in range(3):
+        process = start(tmp_path, operator.key)
+        process.communicate(timeout=60)
+        assert process.returncode == 139
+    process = start(tmp_path, operator.key)
+    _, errors = process.communicate(timeout=60)
+    assert process.returncode == 0, errors
+    table = LatencyTable.load(tmp_path / "table.json")
+    assert set(table.failures) == {operator}
+    assert "took the process down 3 times" in table.failures[operator].reason
+
+
+def test_a_second_process_on_the_same_journal_is_refused(tmp_path):
+    first = start(tmp_path)
+    first.stdout.readline()
+    while not (tmp_path / "journal").exists() or not (tmp_path / "journal").stat().st_size:
+        time.sleep(0.005)
+    second = start(tmp_path)
+    _, errors = second.communicate(timeout=60)
+    first.communicate(timeout=60)
+    assert first.returncode == 0
+    assert second.returncode != 0
+    assert "another process measures into" in errors

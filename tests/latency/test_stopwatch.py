@@ -1,0 +1,91 @@
+import threading
+import time
+
+from doubles.fake_device import FakeClock
+
+from edgewright.latency.stopwatch import SpeedGauge, Stopwatch, process_preemptions, thread_preemptions
+
+
+class SteppingClock:
+    """A clock on which the gauge's work takes as long as it is told."""
+
+    def __init__(self, work_ns):
+        self.work_ns, self.now, self.inside = work_ns, 0, False
+
+    def __call__(self):
+        if self.inside:
+            self.now += self.work_ns
+        self.inside = not self.inside
+        return self.now
+
+
+def gauge_on(clock):
+    return SpeedGauge(clock, sleep=lambda seconds: None)
+
+
+def test_a_steady_core_is_not_slow():
+    assert not gauge_on(SteppingClock(900)).is_slow()
+
+
+def test_a_shared_core_is_slow():
+    clock = SteppingClock(900)
+    gauge = gauge_on(clock)
+    clock.work_ns = 1500
+    assert gauge.is_slow()
+
+
+def test_a_machine_that_is_always_busy_is_its_own_reference():
+    clock = SteppingClock(1500)
+    assert not gauge_on(clock).is_slow()
+
+
+def test_the_reference_falls_once_a_faster_level_is_held():
+    clock = SteppingClock(1500)
+    gauge = gauge_on(clock)
+    clock.work_ns = 900
+    for _ in range(60):
+        gauge.read()
+    clock.work_ns = 1500
+    assert gauge.is_slow()
+
+
+def test_one_quick_reading_does_not_move_the_reference():
+    clock = SteppingClock(900)
+    gauge = gauge_on(clock)
+    clock.work_ns = 100
+    gauge.read()
+    clock.work_ns = 900
+    for _ in range(60):
+        gauge.read()
+    assert not gauge.is_slow()
+
+
+def test_preemption_counters_never_fall():
+    for count in (thread_preemptions, process_preemptions):
+        before = count()
+        worker = threading.Thread(target=lambda: sum(range(200_000)))
+        worker.start()
+        worker.join()
+        assert count() >= before >= 0
+
+
+def test_a_sample_is_the_mean_of_its_calls():
+    clock = FakeClock()
+    lengths = iter([1.0, 2.0, 3.0])
+    watch = Stopwatch(clock, preemptions=lambda: 0)
+    sample = watch.sample(lambda: clock.advance_ms(next(lengths)), lambda: None, 3)
+    assert sample.wall_ms == 2.0
+    assert sample.is_clean
+
+
+def test_synchronize_belongs_to_the_sample():
+    clock = FakeClock()
+    watch = Stopwatch(clock, preemptions=lambda: 0)
+    assert watch.sample(lambda: None, lambda: clock.advance_ms(5.0)).wall_ms == 5.0
+
+
+def test_real_clocks_give_positive_samples():
+    for threads in (1, 2):
+        watch = Stopwatch.for_threads(threads)
+        sample = watch.sample(lambda: time.sleep(0.002), lambda: None)
+        assert sample.wall_ms >= 1.9
