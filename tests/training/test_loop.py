@@ -14,7 +14,7 @@ from doubles.tiny_spaces import tiny_data, tiny_space
 from edgewright.errors import DataError, MissingExtraError, RunError, StorageError
 from edgewright.supernet import weights
 from edgewright.training import TrainConfig, evaluate_subnet, train
-from edgewright.training.log import read_log
+from edgewright.training.log import EpochReport, TrainLog, read_log
 
 SHORT = {"epochs": 3, "batch_size": 16, "optimizer": "adamw", "lr": 5e-3, "threads": 1}
 
@@ -174,22 +174,14 @@ def test_a_folder_that_may_not_be_written_is_named(tmp_path):
 
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs a device that is always full")
-def test_a_full_disk_leaves_the_last_checkpoint(interrupted, monkeypatch):
+def test_a_full_disk_is_named_and_leaves_the_checkpoint(interrupted):
     before = (interrupted / "checkpoint.json").read_text()
-    (interrupted / "train.jsonl").unlink()
-    (interrupted / "train.jsonl").symlink_to("/dev/full")
-    with pytest.raises(StorageError, match=r"no space left|cannot write"):
-        _append_to_full_disk(interrupted)
+    with TrainLog(interrupted, first_epoch=1, tensorboard=False) as log:
+        (interrupted / "train.jsonl").unlink()
+        (interrupted / "train.jsonl").symlink_to("/dev/full")
+        with pytest.raises(StorageError, match="no space left"):
+            log.write(EpochReport(2, 3, 1.0, 0.1, 1.0, 1.0, {}))
     assert (interrupted / "checkpoint.json").read_text() == before
-
-
-def _append_to_full_disk(run):
-    from edgewright.training.log import EpochReport, TrainLog
-
-    with TrainLog(run, first_epoch=1, tensorboard=False) as log:
-        (run / "train.jsonl").unlink()
-        (run / "train.jsonl").symlink_to("/dev/full")
-        log.write(EpochReport(2, 3, 1.0, 0.1, 1.0, 1.0, {}))
 
 
 def test_the_log_has_one_line_an_epoch_with_accuracies(tmp_path):
