@@ -72,7 +72,10 @@ class OnnxRuntime:
         options.log_severity_level = 4  # fatal: what goes wrong is raised
         try:
             session = self._ort.InferenceSession(
-                artifact.read_bytes(), options, providers=[settings["provider"]]
+                artifact.read_bytes(),
+                options,
+                providers=[settings["provider"]],
+                enable_fallback=0,  # it would print a banner and try the same provider again
             )
         except Exception as error:  # onnxruntime raises a dozen classes of its own
             raise refused(artifact, self.version, error) from error
