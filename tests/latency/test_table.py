@@ -1,0 +1,161 @@
+import json
+from dataclasses import replace
+
+import pytest
+from doubles.fake_device import FINGERPRINT, FakeDevice
+from doubles.fake_spaces import small_space
+
+from edgewright.errors import ForeignTableError, MissingEntryError, TableError
+from edgewright.files import digest_of
+from edgewright.latency.profiler import profile_space
+from edgewright.latency.table import LatencyTable
+from edgewright.latency.target import ProfileConfig
+
+CONFIG = ProfileConfig(passes=1, rounds=2, n_fit=6, n_validate=6, network_ms=2.0)
+
+
+@pytest.fixture(scope="module")
+def table(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("profile")
+    device, space = FakeDevice(), small_space()
+    return profile_space(space, device.target(space), journal=folder / "j", machine=device, config=CONFIG)
+
+
+@pytest.fixture
+def saved(table, tmp_path):
+    return table.save(tmp_path / "table.json").path
+
+
+def edit(path, change, *, sign=True):
+    """Change a table's JSON; with ``sign`` give it a digest that matches, as a forger would."""
+    data = json.loads(path.read_text("utf-8"))
+    change(data)
+    if sign:
+        data["digest"] = digest_of({key: value for key, value in data.items() if key != "digest"})
+    path.write_text(json.dumps(data), "utf-8")
+
+
+def test_a_saved_table_is_read_back_whole(table, saved):
+    assert replace(LatencyTable.load(saved), path=None) == table
+
+
+def test_the_id_tells_tables_apart(table):
+    assert table.table_id == replace(table, device="other name").table_id
+    assert table.table_id != replace(table, threads=4).table_id
+    assert table.table_id != replace(table, created_utc="2027-01-01T00:00:00Z").table_id
+
+
+def test_a_wider_table_covers_a_part_of_its_space(table):
+    table.require_space(small_space(all_resolutions=(8, 12), resolutions=(8,)))
+    assert table.covers(small_space(resolutions=(12,)))
+
+
+def test_missing_operators_are_all_named_with_the_command_that_measures_them(table):
+    wider = small_space(resolutions=(8, 12, 16))
+    with pytest.raises(MissingEntryError, match="edgewright profile fake --space 'small'") as caught:
+        table.require_space(wider)
+    missing = {op.key for op in wider.all_operators()} - {op.key for op in table.entries}
+    assert set(caught.value.missing) == missing
+    assert f"lacks {len(missing)} of" in str(caught.value)
+
+
+def test_another_number_of_classes_is_said_so(table):
+    with pytest.raises(MissingEntryError, match=r"measured with 3 classes, .* has 7"):
+        table.require_space(small_space(n_classes=7))
+
+
+def test_a_table_of_another_machine_is_refused_unless_allowed(table):
+    other = replace(FINGERPRINT, cpu_model="Another CPU", cores=64)
+    with pytest.raises(ForeignTableError, match=r"Another CPU here, Fake CPU there.*--allow-foreign"):
+        table.require_device(other)
+    table.require_device(other, allow_foreign=True)
+    table.require_device(replace(FINGERPRINT, os_release="2.0", packages={"numpy": "3.0"}))
+
+
+def test_a_table_of_another_runtime_version_is_refused_unless_allowed(table):
+    with pytest.raises(ForeignTableError, match=r"fake 1.0, installed is fake 2.0"):
+        table.require_runtime("fake 2.0")
+    table.require_runtime("fake 2.0", allow_foreign=True)
+    table.require_runtime("fake 1.0")
+
+
+def test_a_summary_is_json(table):
+    summary = table.summary()
+    json.dumps(summary, allow_nan=False)
+    assert summary["n_operators"] == len(table.entries)
+    assert summary["validation"]["n"] == 6
+
+
+@pytest.mark.parametrize("kept", [0.0, 0.3, 0.99])
+def test_a_truncated_table_is_one_line(saved, kept):
+    data = saved.read_bytes()
+    saved.write_bytes(data[: int(kept * len(data))])
+    with pytest.raises(TableError, match="truncated or not JSON") as caught:
+        LatencyTable.load(saved)
+    assert "\n" not in str(caught.value)
+
+
+def test_a_hand_edited_sample_is_noticed(saved):
+    edit(saved, lambda data: data["entries"][3]["warm"]["samples_ms"].__setitem__(0, 0.123), sign=False)
+    with pytest.raises(TableError, match="edited or damaged"):
+        LatencyTable.load(saved)
+
+
+def test_nan_is_refused(saved):
+    edit(saved, lambda d: d["entries"][3]["warm"]["samples_ms"].__setitem__(0, float("nan")), sign=False)
+    with pytest.raises(TableError, match="NaN or infinite"):
+        LatencyTable.load(saved)
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (lambda d: d["entries"][0]["warm"]["samples_ms"].__setitem__(0, -1.0), "entry 0: a sample must be"),
+        (lambda d: d["entries"].append(d["entries"][0]), "repeats"),
+        (lambda d: d["entries"][0]["operator"].__setitem__("kind", "lstm"), "entry 0: operator kind"),
+        (lambda d: d["entries"][0].pop("warm"), "entry 0"),
+        (lambda d: d.__setitem__("entries", []), "no entries"),
+        (lambda d: d.__setitem__("entries", 5), "entries must be a list"),
+        (lambda d: d.__setitem__("schema", 99), "schema 99"),
+        (lambda d: d.pop("precision"), "missing key 'precision'"),
+        (lambda d: d.__setitem__("colour", "red"), "unknown key 'colour'"),
+        (lambda d: d["correction"]["coefficients"].pop("warm"), "coefficients"),
+        (lambda d: d["fingerprint"].pop("cores"), "fingerprint"),
+        (lambda d: d.__setitem__("validation", {"n": 3}), "table"),
+        (lambda d: d.__setitem__("networks", [1]), "table"),
+        (lambda d: d.__setitem__("anchor", None), "table"),
+    ],
+)
+def test_a_forged_table_is_refused_with_its_fault(saved, change, message):
+    edit(saved, change)
+    with pytest.raises(TableError, match=message) as caught:
+        LatencyTable.load(saved)
+    assert "measure it again" in str(caught.value)
+
+
+def test_every_fault_is_named_at_once(saved):
+    def spoil(data):
+        data["entries"][0]["warm"]["samples_ms"][0] = -1.0
+        data["entries"][2]["cold"]["samples_ms"] = []
+
+    edit(saved, spoil)
+    with pytest.raises(TableError, match=r"entry 0: .*entry 2: "):
+        LatencyTable.load(saved)
+
+
+@pytest.mark.parametrize("text", ["[]", "5", "null", '{"schema": 1}', "{}"])
+def test_json_that_is_no_table_is_refused(tmp_path, text):
+    path = tmp_path / "t.json"
+    path.write_text(text, "utf-8")
+    with pytest.raises(TableError):
+        LatencyTable.load(path)
+
+
+def test_an_absent_or_unreadable_table_is_one_line(tmp_path):
+    with pytest.raises(TableError, match="does not exist"):
+        LatencyTable.load(tmp_path / "none.json")
+    (tmp_path / "binary.json").write_bytes(b"\xff\xfe\x00")
+    with pytest.raises(TableError, match="cannot be read"):
+        LatencyTable.load(tmp_path / "binary.json")
+    with pytest.raises(TableError, match="cannot be read"):
+        LatencyTable.load(tmp_path)
