@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 from scipy import linalg, optimize
-from scipy.spatial.distance import cdist
 
 from edgewright.regression.base import FloatArray, NotFittedError, Prediction, Standardiser
 
@@ -53,7 +52,7 @@ class GaussianProcess:
         standardiser = Standardiser.of(X, y)
         Z, t = self._scaled(standardiser, X), (y - standardiser.y_mean) / standardiser.y_scale
         picked = np.unique(np.linspace(0, len(y) - 1, min(len(y), self.max_fitted)).astype(int))
-        inner, distance = Z[picked] @ Z[picked].T, cdist(Z[picked], Z[picked])
+        inner, distance = _compare(Z[picked], Z[picked])
         found = optimize.minimize(
             _negative_log_likelihood,
             START,
@@ -64,7 +63,7 @@ class GaussianProcess:
             options={"maxiter": self.max_iterations},
         )
         theta = np.asarray(found.x, dtype=np.float64)
-        K = _kernel(theta, Z @ Z.T, cdist(Z, Z)) + (np.exp(theta[3]) + 1e-8) * np.eye(len(Z))
+        K = _kernel(theta, *_compare(Z, Z)) + (np.exp(theta[3]) + 1e-8) * np.eye(len(Z))
         cholesky = linalg.cholesky(K, lower=True)
         alpha = linalg.cho_solve((cholesky, True), t)
         self._fitted = _Fitted(standardiser, Z, theta, cholesky, alpha)
@@ -80,7 +79,7 @@ class GaussianProcess:
             raise NotFittedError("GaussianProcess.predict needs fit first")
         known = self._fitted
         Z = self._scaled(known.standardiser, X)
-        K = _kernel(known.theta, Z @ known.Z.T, cdist(Z, known.Z))  # (m, n)
+        K = _kernel(known.theta, *_compare(Z, known.Z))  # (m, n)
         prior = np.exp(known.theta[0]) * (Z**2).sum(axis=1) + np.exp(known.theta[1])
         explained = linalg.solve_triangular(known.cholesky, K.T, lower=True)  # (n, m)
         variance = np.maximum(prior - (explained**2).sum(axis=0), 0.0)
@@ -91,6 +90,17 @@ class GaussianProcess:
     def _scaled(standardiser: Standardiser, X: FloatArray) -> FloatArray:
         Z = standardiser.features(X)
         return np.asarray(Z / np.sqrt(max(1, Z.shape[1])), dtype=np.float64)
+
+
+def _compare(A: FloatArray, B: FloatArray) -> tuple[FloatArray, FloatArray]:
+    """Return inner products and distances of the rows of ``A`` and ``B``, ``(m, n)`` each.
+
+    Distances come from the products: several times faster than subtracting, and what cancellation
+    costs is below the jitter on the diagonal.
+    """
+    inner: FloatArray = A @ B.T
+    squared = (A**2).sum(axis=1)[:, None] + (B**2).sum(axis=1) - 2.0 * inner
+    return inner, np.sqrt(np.maximum(squared, 0.0))
 
 
 def _kernel(theta: FloatArray, inner: FloatArray, distance: FloatArray) -> FloatArray:

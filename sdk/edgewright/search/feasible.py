@@ -104,7 +104,8 @@ def neighbours(space: Space, x: IntArray) -> IntArray:
         moved[:, variable] = others
         rows.append(moved)
     X: IntArray = np.unique(space.repair(np.concatenate(rows)), axis=0)
-    return X[(x != X).any(axis=1)]
+    result: IntArray = X[(x != X).any(axis=1)]
+    return result
 
 
 def minimise(space: Space, cost: Callable[[IntArray], FloatArray]) -> tuple[IntArray, float]:
