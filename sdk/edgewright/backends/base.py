@@ -116,6 +116,10 @@ class Runtime(Protocol):
         """Package and version of the vendor's runtime: ``onnxruntime 1.31.1``."""
         ...
 
+    def conditions(self, threads: int = 1) -> Mapping[str, str | int]:
+        """Return the settings that latency depends on, as JSON values, for a table's provenance."""
+        ...
+
     def open(self, artifact: Path, *, threads: int = 1) -> AbstractContextManager[Session]:
         """Load the artifact; leaving the context frees its memory.
 
