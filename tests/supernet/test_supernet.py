@@ -3,8 +3,11 @@ from dataclasses import replace
 import pytest
 import torch
 from doubles.tiny_spaces import shaken, tiny_space
+from torch.nn import functional
 
 from edgewright.supernet import Supernet
+from edgewright.supernet.conv import ElasticDepthwiseConv2d
+from edgewright.supernet.initialise import initialise_
 
 
 @pytest.fixture
@@ -97,3 +100,15 @@ def test_the_same_seed_gives_the_same_supernet(space):
     one, same, other = Supernet(space, seed=1), Supernet(space, seed=1), Supernet(space, seed=2)
     assert torch.equal(one.head.classifier.weight, same.head.classifier.weight)
     assert not torch.equal(one.head.classifier.weight, other.head.classifier.weight)
+
+
+@pytest.mark.parametrize(
+    ("size", "kernel_size", "stride"), [(1, 7, 1), (2, 7, 1), (2, 5, 2), (3, 7, 2), (4, 7, 1)]
+)
+def test_a_kernel_wider_than_the_map_gives_what_the_whole_kernel_gives(size, kernel_size, stride):
+    conv = ElasticDepthwiseConv2d(6, (3, 5, 7), stride=stride).double()
+    initialise_(conv, torch.Generator().manual_seed(0))
+    x = torch.empty(2, 6, size, size, dtype=torch.float64).normal_(generator=torch.Generator().manual_seed(1))
+    got = conv(x, kernel_size)
+    whole = functional.conv2d(x, conv.weight_for(6, kernel_size), None, stride, kernel_size // 2, groups=6)
+    torch.testing.assert_close(got, whole, rtol=0, atol=1e-14)

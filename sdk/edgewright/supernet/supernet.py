@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional
 
 from edgewright.spaces.architecture import Architecture
 from edgewright.spaces.mobile import MobileSpace
@@ -77,7 +78,10 @@ class Supernet(nn.Module):
             for slot in range(start, start + depth):
                 mid = self._mid_channels[slot][arch.expands[slot]]
                 x = self.blocks[slot](x, kernel_size=arch.kernel_sizes[slot], mid_channels=mid)
-        return self.head.features(x)
+        # Head.features, with its convolution over one pixel as the matrix product that it is.
+        pooled = self.head.pool(self.head.final(x)).flatten(1)
+        hidden: Tensor = self.head.act(functional.linear(pooled, self.head.mix.weight.flatten(1)))
+        return hidden
 
     def sort_channels(self, *, trained_expands: tuple[int, ...] = ()) -> None:
         """Put the most important inner channels of every block first, in place.
