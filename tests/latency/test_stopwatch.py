@@ -39,6 +39,11 @@ def test_a_machine_that_is_always_busy_is_its_own_reference():
     assert not gauge_on(clock).is_slow()
 
 
+def test_a_known_reference_shows_a_machine_that_is_busy_from_the_start():
+    gauge = SpeedGauge(SteppingClock(1500), sleep=lambda seconds: None, reference_ns=900.0)
+    assert gauge.is_slow()
+
+
 def test_the_reference_falls_once_a_faster_level_is_held():
     clock = SteppingClock(1500)
     gauge = gauge_on(clock)

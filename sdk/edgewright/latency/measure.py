@@ -96,8 +96,9 @@ class Measurement:
 
     @property
     def verdict(self) -> str:
-        """``ok``, or ``noisy`` where the median is not known to within 2.5 %."""
-        return "noisy" if self.interval_ms > NOISY_SHARE * self.median_ms else "ok"
+        """``ok``, or ``noisy``: the median is not known to within 2.5 %, or is of a disturbed machine."""
+        disturbed = 2 * (self.n_slowed + self.n_cpu_time) > self.n
+        return "noisy" if disturbed or self.interval_ms > NOISY_SHARE * self.median_ms else "ok"
 
     def to_json(self) -> dict[str, Any]:
         """Return the fields as JSON values."""

@@ -298,7 +298,7 @@ class ProfileRun:
             created_utc=self.log.facts["created_utc"],
             edgewright_version=edgewright.__version__,
             seconds=round(self.seconds, 1),
-            settings={"seed": self.seed, **asdict(self.config)},
+            settings={"seed": self.seed, **asdict(self.config), **self._gauge_settings()},
             entries={
                 operator: Entry(
                     warm=Measurement.merge([visit.value.warm for visit in self._usable(visits)]),
@@ -315,6 +315,11 @@ class ProfileRun:
                 if (visits := self.network_visits[arch])
             ),
         )
+
+    def _gauge_settings(self) -> dict[str, float]:
+        """Return the speed that this machine was seen at, by which later measurements can be judged."""
+        gauge = self.watch.gauge
+        return {} if gauge is None else {"gauge_ns": gauge.reference_ns}
 
     def _usable(self, visits: Sequence[_Visit]) -> Sequence[_Visit]:
         """Return the clean visits; all where none is clean, which the verdict then shows."""

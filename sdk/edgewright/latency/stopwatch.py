@@ -76,6 +76,8 @@ class SpeedGauge:
             takes 1.5 to 1.9 times as long; undisturbed readings scatter by less than a fifth.
         window: readings of which the median makes a level.
         sleep: waits some seconds between the first readings.
+        reference_ns: a level that this machine is known to hold, from a latency table's settings
+            (``gauge_ns``): what is measured now is then judged by the speed that the table saw.
     """
 
     def __init__(
@@ -85,11 +87,12 @@ class SpeedGauge:
         limit: float = 1.25,
         window: int = 25,
         sleep: Callable[[float], object] = time.sleep,
+        reference_ns: float = float("inf"),
     ) -> None:
         self.clock_ns = clock_ns
         self.limit = limit
         self.window = window
-        self.reference_ns = float("inf")
+        self.reference_ns = reference_ns
         self._recent: deque[int] = deque(maxlen=window)
         self._since = 0
         for _ in range(40):
@@ -140,11 +143,15 @@ class Stopwatch:
         self.gauge = gauge
 
     @classmethod
-    def for_threads(cls, threads: int) -> Stopwatch:
-        """Return one that watches the calling thread, or all threads where a runtime uses several."""
+    def for_threads(cls, threads: int, *, reference_ns: float = float("inf")) -> Stopwatch:
+        """Return one that watches the calling thread, or all threads where a runtime uses several.
+
+        ``reference_ns`` is that of :class:`SpeedGauge`.
+        """
+        gauge = SpeedGauge(reference_ns=reference_ns)
         if threads > 1:
-            return cls(preemptions=process_preemptions, gauge=SpeedGauge())
-        return cls(cpu_clock_ns=getattr(time, "thread_time_ns", None), gauge=SpeedGauge())
+            return cls(preemptions=process_preemptions, gauge=gauge)
+        return cls(cpu_clock_ns=getattr(time, "thread_time_ns", None), gauge=gauge)
 
     def sample(self, run: Run, synchronize: Run, calls: int = 1) -> Sample:
         """Time ``calls`` calls of ``run`` together; ``synchronize`` returns once the device is idle."""
