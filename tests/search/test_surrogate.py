@@ -18,9 +18,9 @@ def test_every_named_surrogate_learns_the_error_of_a_space(name):
     X, fresh = PROBLEM.space.sample(rng, 120), PROBLEM.space.sample(rng, 60)
     chosen = choose(name, features(X), PROBLEM.error(X), rng)
     seen = fidelity(chosen.model.predict(features(fresh)).mean, PROBLEM.error(fresh))
-    assert seen.tau > 0.5
+    assert seen.tau > 0.45
     assert seen.spearman > seen.tau
-    assert chosen.out_of_fold_tau > 0.5
+    assert chosen.out_of_fold_tau > 0.4
 
 
 def test_auto_leaves_out_models_that_rank_badly():
