@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 import numpy as np
 from torch import nn
 
+from edgewright.backends.base import Runtime
 from edgewright.backends.registry import runtime
 from edgewright.devices.conditions import check_gates, read_conditions
 from edgewright.devices.probe import probe
@@ -16,7 +17,7 @@ from edgewright.devices.profile import DeviceProfile
 from edgewright.errors import DeviceUnavailableError, OutputExistsError, UsageError
 from edgewright.latency.profiler import profile_space
 from edgewright.latency.table import LatencyTable
-from edgewright.latency.target import PRESETS, ProfiledRuntime, Target
+from edgewright.latency.target import PRESETS, Target
 from edgewright.pipeline.bench import require_local
 from edgewright.pipeline.compile import device_exporter
 from edgewright.pipeline.progress import SILENT, Progress
@@ -104,7 +105,7 @@ def profile_device(
     if preset not in PRESETS:
         raise UsageError(f"unknown preset {preset!r}; known: {', '.join(PRESETS)}")
     require_local(profile)
-    engine = cast("ProfiledRuntime", runtime(profile.runtime))
+    engine = runtime(profile.runtime)
     path = out or table_path(tables, profile, space, chosen)
     if path.exists() and not again:
         return ProfileResult(path, _present(path, space, engine), reused=True)
@@ -128,7 +129,7 @@ def profile_device(
     return ProfileResult(path, table, reused=False)
 
 
-def _present(path: Path, space: MobileSpace, engine: ProfiledRuntime) -> LatencyTable:
+def _present(path: Path, space: MobileSpace, engine: Runtime) -> LatencyTable:
     """Return the table at ``path`` if it is what would be measured."""
     mend = "give --out for another place, or --again to replace it"
     try:
@@ -141,7 +142,7 @@ def _present(path: Path, space: MobileSpace, engine: ProfiledRuntime) -> Latency
     return table
 
 
-def _target(profile: DeviceProfile, space: MobileSpace, engine: ProfiledRuntime, precision: str) -> Target:
+def _target(profile: DeviceProfile, space: MobileSpace, engine: Runtime, precision: str) -> Target:
     writer = device_exporter(profile)
 
     def export(module: nn.Module, channels: int, side: int, path: Path) -> None:
