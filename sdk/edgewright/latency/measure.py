@@ -318,17 +318,19 @@ def _measurement(samples: Sequence[Sample], n_warmup: int, *, min_samples: int) 
     """Return the measurement of the samples that may be kept.
 
     On a machine with more work than cores no call may be left alone for long. Where too few clean
-    samples exist, those with a slowed core are kept too; where even these are too few, the
-    processor time of preempted calls stands in: it leaves out the time on the run queue, though
-    not the caches that another process displaced.
+    samples exist, the fastest quarter of those with a slowed core is kept too: others only ever add
+    time, in stretches shorter than a sample, so the fastest were disturbed least. Where even these
+    are too few, the processor time of preempted calls stands in: it leaves out the time on the run
+    queue, though not the caches that another process displaced.
     """
     values = [sample.wall_ms for sample in samples if sample.is_clean]
     n_slowed = n_cpu_time = 0
     if len(values) < min_samples:
-        slowed = [sample.wall_ms for sample in samples if sample.slowed and not sample.preempted]
+        slowed = sorted(sample.wall_ms for sample in samples if sample.slowed and not sample.preempted)
+        slowed = slowed[: -(-len(slowed) // 4)]
         values, n_slowed = values + slowed, len(slowed)
     if len(values) < min_samples:
-        cpu = [sample.cpu_ms for sample in samples if sample.preempted and sample.cpu_ms is not None]
+        cpu = sorted(sample.cpu_ms for sample in samples if sample.preempted and sample.cpu_ms is not None)
         cpu = cpu[: min_samples - len(values)]
         values, n_cpu_time = values + cpu, len(cpu)
     if not values:
