@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 from scipy.spatial.distance import cdist
 
-from edgewright.regression.base import FloatArray, NotFittedError, Prediction, Standardiser
+from edgewright.regression.base import FloatArray, NotFittedError, Prediction, Standardiser, check
+from edgewright.regression.ridge import Ridge
 
 if TYPE_CHECKING:
     from typing import Self
@@ -16,41 +17,40 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class _Fitted:
-    standardiser: Standardiser
+    standardiser: Standardiser  # of the features and of what the tail leaves
+    tail: Ridge
     centres: FloatArray  # (n, n_kept)
     weights: FloatArray  # (n,)
-    tail: FloatArray  # (1 + n_kept,)
 
 
 class RadialBasis:
     """Cubic radial basis functions and a linear tail (MSuNAS, arXiv:2007.10396, section 4.2).
 
-    The tail is a lightly penalised linear fit and the cubic part interpolates what it leaves, with
-    a ridge: with more features than samples, as in one-hot encodings, the textbook's saddle
-    system has no solution.
+    The tail is a ridge regression and the cubic part fits what it leaves, with a ridge of its own:
+    with more features than samples, as in one-hot encodings, the textbook's saddle system has no
+    solution.
 
     Args:
-        smoothing: added to the diagonal, relative to the mean kernel value; 0 interpolates.
+        smoothing: added to the diagonal, relative to the mean kernel value; small values interpolate.
     """
 
-    def __init__(self, smoothing: float = 1e-3) -> None:
+    def __init__(self, smoothing: float = 1.0) -> None:
         self.smoothing = smoothing
         self._fitted: _Fitted | None = None
 
     def fit(self, X: FloatArray, y: FloatArray) -> Self:
         """Fit ``X`` ``(n, n_features)`` to ``y`` ``(n,)``. Raises ``UsageError``."""
-        standardiser = Standardiser.of(X, y)
-        Z, t = standardiser.features(X), (y - standardiser.y_mean) / standardiser.y_scale
-        A = np.column_stack([np.ones(len(Z)), Z])
-        tail = np.asarray(
-            np.linalg.solve(A.T @ A + 1e-1 * len(Z) * np.eye(A.shape[1]), A.T @ t), dtype=np.float64
-        )
+        check(X, y)
+        tail = Ridge().fit(X, y)
+        standardiser = Standardiser.of(X, y - tail.predict(X).mean)
+        Z = standardiser.features(X)
+        left = (y - tail.predict(X).mean - standardiser.y_mean) / standardiser.y_scale
         K = cdist(Z, Z) ** 3
         # Cubic kernels are conditionally positive definite of the other sign; least squares with
         # a ridge needs neither sign.
         ridge = self.smoothing * float(K.mean()) if K.any() else 1.0
-        weights = np.linalg.lstsq(K.T @ K + ridge**2 * np.eye(len(K)), K.T @ (t - A @ tail), rcond=None)[0]
-        self._fitted = _Fitted(standardiser, Z, weights, tail)
+        weights = np.linalg.lstsq(K.T @ K + ridge**2 * np.eye(len(K)), K.T @ left, rcond=None)[0]
+        self._fitted = _Fitted(standardiser, tail, Z, np.asarray(weights, dtype=np.float64))
         return self
 
     def predict(self, X: FloatArray) -> Prediction:
@@ -58,7 +58,6 @@ class RadialBasis:
         if self._fitted is None:
             raise NotFittedError("RadialBasis.predict needs fit first")
         known = self._fitted
-        Z = known.standardiser.features(X)
-        A = np.column_stack([np.ones(len(Z)), Z])
-        t = A @ known.tail + cdist(Z, known.centres) ** 3 @ known.weights
-        return Prediction(t * known.standardiser.y_scale + known.standardiser.y_mean)
+        cubic = cdist(known.standardiser.features(X), known.centres) ** 3 @ known.weights
+        scale, shift = known.standardiser.y_scale, known.standardiser.y_mean
+        return Prediction(known.tail.predict(X).mean + cubic * scale + shift)
