@@ -43,8 +43,8 @@ class DemoSettings:
         budget_share: of the way from the smallest network's latency to the largest's.
     """
 
-    space: str = "mobilenetv3-small-image@16+24"
-    epochs: int = 60
+    space: str = "mobilenetv3-small-image@16+24+32"
+    epochs: int = 24
     evaluations: int = 80
     finalists: int = 3
     preset: str = "default"
@@ -52,7 +52,9 @@ class DemoSettings:
 
 
 FULL = DemoSettings()
-QUICK = replace(FULL, epochs=4, evaluations=24, finalists=2, preset="quick")
+QUICK = replace(
+    FULL, space="mobilenetv3-small-image@16+24", epochs=3, evaluations=24, finalists=2, preset="quick"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,7 +147,11 @@ def run_demo(
         }
     progress.say("training the supernet on handwritten digits")
     trained = train_run(
-        chosen.space, "digits", run, TrainConfig(epochs=chosen.epochs, seed=seed), progress=progress
+        chosen.space,
+        "digits",
+        run,
+        TrainConfig(epochs=chosen.epochs, batch_size=64, seed=seed),
+        progress=progress,
     )
     searched = search_run(
         run,
