@@ -7,6 +7,7 @@ unavailable, 5 verification failed, 130 interrupted with state saved.
 from __future__ import annotations
 
 import json
+import os
 import signal
 import sys
 from collections.abc import Sequence
@@ -30,6 +31,8 @@ from edgewright.cli import (
     verify,
 )
 from edgewright.errors import SDKError
+
+_INTERRUPTED = 130
 
 app = typer.Typer(
     name="edgewright",
@@ -84,7 +87,12 @@ def run(arguments: Sequence[str]) -> int:
     as_json = "--json" in arguments
     try:
         status = app(args=list(arguments), prog_name="edgewright", standalone_mode=False)
+        sys.stdout.flush()  # here, where a full disk or a reader that left is still answered
+        if status == _INTERRUPTED:  # typer swallows KeyboardInterrupt since 0.16
+            raise KeyboardInterrupt
         return status if isinstance(status, int) else 0
+    except SystemExit:  # typer's answer to a broken pipe, and to nothing else when not standalone
+        return _reader_left()
     except SDKError as error:
         return _fail(str(error), error.exit_code, as_json)
     except _CommandLineError as error:
@@ -94,15 +102,30 @@ def run(arguments: Sequence[str]) -> int:
         return _fail(f"{_message(error)} (see: edgewright --help)", 2, as_json)
     except (KeyboardInterrupt, typer.Abort):
         return _fail(
-            "interrupted; what was finished is saved, the same command goes on from there", 130, as_json
+            "interrupted; what was finished is saved, the same command goes on from there",
+            _INTERRUPTED,
+            as_json,
         )
-    except BrokenPipeError:  # the reader, such as `head`, has seen enough
-        return 0
+    except BrokenPipeError:
+        return _reader_left()
     except OSError as error:
         # A full disk or a vanished folder met outside the seams that name the mend themselves.
         return _fail(
             f"{error}; check the path and the free space, then run the same command again", 2, as_json
         )
+
+
+def _reader_left() -> int:
+    """Return the status of a command whose reader, such as `head`, has seen enough."""
+    _discard_output()
+    return 0
+
+
+def _discard_output() -> None:
+    """Lead stdout to nowhere: what is left in its buffer would fail again when the interpreter closes."""
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, sys.__stdout__.fileno() if sys.__stdout__ else 1)
+    os.close(nowhere)
 
 
 def _message(error: Exception) -> str:
@@ -113,7 +136,10 @@ def _fail(message: str, status: int, as_json: bool) -> int:
     line = " ".join(message.split())
     print(f"edgewright: {line}", file=sys.stderr)
     if as_json:
-        print(json.dumps({"error": line, "exit_code": status}))
+        try:
+            print(json.dumps({"error": line, "exit_code": status}), flush=True)
+        except OSError:  # stdout is what failed
+            _discard_output()
     return status
 
 
