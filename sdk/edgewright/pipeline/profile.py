@@ -17,11 +17,11 @@ from edgewright.devices.profile import DeviceProfile
 from edgewright.errors import DeviceUnavailableError, OutputExistsError, UsageError
 from edgewright.latency.profiler import profile_space
 from edgewright.latency.table import LatencyTable
-from edgewright.latency.target import PRESETS, Target
+from edgewright.latency.target import PRESETS, ProfileConfig, Target
 from edgewright.pipeline.bench import require_local
 from edgewright.pipeline.compile import device_exporter
 from edgewright.pipeline.progress import SILENT, Progress
-from edgewright.pipeline.tables import choose_precision, table_path
+from edgewright.pipeline.tables import choose_precision, require_made_for, table_path
 from edgewright.spaces import Architecture, MobileSpace, Operator
 from edgewright.supernet.plain import module_from_operator, network_from_architecture
 
@@ -73,7 +73,7 @@ def profile_device(
     precision: str | None = None,
     tables: Path = Path("latency_tables"),
     out: Path | None = None,
-    preset: str = "default",
+    preset: str | ProfileConfig = "default",
     seed: int = 0,
     again: bool = False,
     progress: Progress = SILENT,
@@ -88,7 +88,7 @@ def profile_device(
         precision: the profile's first where ``None``.
         tables: folder of tables; the file is ``<device>/<space>-<runtime>-<precision>.json``.
         out: the file, instead.
-        preset: ``quick``, ``default`` or ``thorough``.
+        preset: ``quick``, ``default`` or ``thorough``, or settings of one's own.
         seed: orders the measurements and chooses the networks.
         again: measure anew and replace a table that is there.
         progress: told what is measured.
@@ -102,13 +102,13 @@ def profile_device(
     """
     profile = device if isinstance(device, DeviceProfile) else DeviceProfile.find(device)
     chosen = choose_precision(profile, precision)
-    if preset not in PRESETS:
+    if isinstance(preset, str) and preset not in PRESETS:
         raise UsageError(f"unknown preset {preset!r}; known: {', '.join(PRESETS)}")
     require_local(profile)
     engine = runtime(profile.runtime)
     path = out or table_path(tables, profile, space, chosen)
     if path.exists() and not again:
-        return ProfileResult(path, _present(path, space, engine), reused=True)
+        return ProfileResult(path, _present(path, profile, chosen, space, engine), reused=True)
     if faults := check_gates(profile, read_conditions()):
         raise DeviceUnavailableError(
             f"{profile.name} is not fit to be measured: {'; '.join(faults)}; mend that, or change "
@@ -121,7 +121,7 @@ def profile_device(
             _target(profile, space, engine, chosen),
             journal=journal,
             seed=seed,
-            config=PRESETS[preset],
+            config=PRESETS[preset] if isinstance(preset, str) else preset,
             progress=lambda done, total, what: task.update(done, total, note=what),
         )
     table = table.save(path)
@@ -129,11 +129,14 @@ def profile_device(
     return ProfileResult(path, table, reused=False)
 
 
-def _present(path: Path, space: MobileSpace, engine: Runtime) -> LatencyTable:
+def _present(
+    path: Path, profile: DeviceProfile, precision: str, space: MobileSpace, engine: Runtime
+) -> LatencyTable:
     """Return the table at ``path`` if it is what would be measured."""
     mend = "give --out for another place, or --again to replace it"
     try:
         table = LatencyTable.load(path)
+        require_made_for(table, profile, precision)
         table.require_device(probe())
         table.require_runtime(engine.version)
         table.require_space(space)

@@ -9,7 +9,7 @@ from typing import Any
 from edgewright.backends.registry import runtime
 from edgewright.devices.probe import probe
 from edgewright.devices.profile import DeviceProfile
-from edgewright.errors import PrecisionError, TableError
+from edgewright.errors import ForeignTableError, PrecisionError, TableError
 from edgewright.latency.predictor import LatencyPredictor
 from edgewright.latency.table import LatencyTable
 from edgewright.pipeline.tabulate import columns
@@ -53,6 +53,29 @@ def find_table(tables: Path, profile: DeviceProfile, space: MobileSpace, precisi
     )
 
 
+def require_made_for(
+    table: LatencyTable, profile: DeviceProfile, precision: str, *, allow_foreign: bool = False
+) -> None:
+    """Check that a table measured what a profile asks for, whatever its file is called.
+
+    Raises:
+        TableError: it is of another runtime or precision.
+        ForeignTableError: it is of another device or number of threads, which ``allow_foreign`` accepts.
+    """
+    found = (table.device, table.runtime, table.precision, table.threads)
+    wanted = (profile.name, profile.runtime, precision, profile.threads)
+    if found == wanted:
+        return
+    text = "the latency table{} is of {} through {}, {}, {} thread(s), and {} asks for {}, {}, {} thread(s)"
+    where = f" {table.path}" if table.path else ""
+    message = text.format(where, *found, *wanted)
+    mend = f"measure it with: edgewright profile {profile.name} --precision {precision}"
+    if found[1:3] != wanted[1:3]:
+        raise TableError(f"{message}; {mend}")
+    if not allow_foreign:
+        raise ForeignTableError(f"{message}; {mend}, or use it as it is with --allow-foreign")
+
+
 @dataclass(frozen=True, slots=True)
 class DeviceCost:
     """Latency on a device as search sees it.
@@ -80,7 +103,8 @@ class DeviceCost:
         """Return what a report needs, as JSON values."""
         return {
             "device": self.profile.name,
-            "profile": str(self.profile.path),
+            # Absolute, so that the run can be verified from another folder.
+            "profile": str(self.profile.path.resolve()),
             "precision": self.precision,
             "table": str(self.table.path.resolve()) if self.table.path else None,
             "table_id": self.table.table_id,
@@ -101,6 +125,7 @@ def device_cost(
     profile = DeviceProfile.find(name)
     chosen = choose_precision(profile, precision)
     table = find_table(tables, profile, space, chosen)
+    require_made_for(table, profile, chosen, allow_foreign=allow_foreign)
     table.require_space(space)
     if profile.is_local:
         table.require_device(probe(), allow_foreign=allow_foreign)
@@ -122,12 +147,14 @@ def validate_table(path: Path, space: str | None) -> tuple[dict[str, Any], str]:
 
     Raises:
         TableError: names every fault.
-        ForeignTableError: it was measured on another machine.
+        ForeignTableError: it was measured on another machine or with another version of its runtime.
+        MissingExtraError: its runtime is not installed.
     """
     table = LatencyTable.load(path)
     wanted = find_space(space or table.space_name)
     table.require_space(wanted)
-    table.require_device(probe(), allow_foreign=False)
+    table.require_device(probe())
+    table.require_runtime(runtime(table.runtime).version)
     return (
         {"table": str(path), "table_id": table.table_id, "valid": True, "space": wanted.name},
         f"{path}: whole, unedited, of this machine, covers {wanted.name}",
