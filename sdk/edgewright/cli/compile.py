@@ -14,9 +14,7 @@ def compile(
     run: Run,
     pick: Annotated[
         str,
-        typer.Option(
-            help="A network's id (its start is enough), or smallest or largest.", show_default=False
-        ),
+        typer.Option(help="A network's id in `front show`, or smallest or largest.", show_default=False),
     ],
     device: Annotated[str, typer.Option("--for", help="The device that it will run on.", show_default=False)],
     precision: Precision = None,

@@ -73,7 +73,7 @@ class BenchResult:
                 f"{self.artifact} measures {median:.4g} ms on {self.device}, "
                 f"{median / self.budget_ms - 1:.1%} over its budget of "
                 f"{format_cost('latency', self.budget_ms)}; pick a smaller network with: "
-                "edgewright front pick RUN --under"
+                f"edgewright front pick RUN --under '{self.device}={self.budget_ms:g}ms'"
             )
 
 

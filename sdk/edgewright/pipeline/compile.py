@@ -9,7 +9,7 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -114,8 +114,11 @@ def compile_pick(
     chosen = choose_precision(profile, precision)
     trained = TrainedRun.open(root, progress=progress)
     ends = {"smallest": trained.space.smallest, "largest": trained.space.largest}
-    arch = ends[pick]() if pick in ends else load_front(root, name).find(pick).architecture
-    return compile_architecture(trained, pick, arch, profile, chosen, progress=progress)
+    if pick in ends:
+        return compile_architecture(trained, pick, ends[pick](), profile, chosen, progress=progress)
+    arch = load_front(root, name).find(pick).architecture
+    label = trained.folder.subnet_label(name, pick)
+    return compile_architecture(trained, label, arch, profile, chosen, progress=progress)
 
 
 def compile_architecture(
@@ -171,6 +174,8 @@ def compile_architecture(
             images, labels = trained.images("test", side, N_TEST)
             parity = _parity(network, profile, fresh, images, labels, precision)
             parity.require(allow_unverified=True)
+            # What could not be run names the file by where it will lie.
+            parity = replace(parity, reason=parity.reason.replace(str(fresh), str(path)))
             fresh.replace(path)
         finally:
             fresh.unlink(missing_ok=True)

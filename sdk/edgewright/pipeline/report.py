@@ -8,12 +8,12 @@ from typing import Any
 
 import edgewright
 from edgewright.devices.probe import probe
-from edgewright.errors import ArchitectureError, RunError, TableError
-from edgewright.files import read_json, write_text
+from edgewright.errors import ArchitectureError, TableError
+from edgewright.files import write_text
 from edgewright.latency.predictor import LatencyPredictor
 from edgewright.latency.table import LatencyTable
 from edgewright.pipeline.front import Front, load_front
-from edgewright.pipeline.run import RunFolder
+from edgewright.pipeline.run import DEFAULT_SEARCH, RunFolder
 from edgewright.pipeline.verify import load_verification
 from edgewright.report.data import (
     Finalist,
@@ -53,7 +53,7 @@ def write_report(
 def gather(root: Path, *, name: str = "default", title: str | None = None) -> ReportData:
     """Return everything that a run's report shows."""
     folder = RunFolder.open(root)
-    front = _front(root, name)
+    front = _front(folder, name)
     described = _described(folder, name)
     tables = _tables(described)
     verification = load_verification(root, name)
@@ -74,19 +74,16 @@ def gather(root: Path, *, name: str = "default", title: str | None = None) -> Re
     )
 
 
-def _front(root: Path, name: str) -> Front | None:
-    try:
-        return load_front(root, name)
-    except RunError:
+def _front(folder: RunFolder, name: str) -> Front | None:
+    if name == DEFAULT_SEARCH and not (folder.search_folder(name) / "archive.sqlite").is_file():
         return None  # only trained so far
+    return load_front(folder.root, name)
 
 
 def _described(folder: RunFolder, name: str) -> dict[str, Any]:
-    path = folder.search_folder(name) / "search.json"
-    if not path.is_file():
+    if not (folder.search_folder(name) / "search.json").is_file():
         return {"devices": {}, "asked": {}}
-    found: dict[str, Any] = read_json(path, what="search description", mend="search again", error=RunError)
-    return found
+    return folder.search_description(name)
 
 
 def _tables(described: dict[str, Any]) -> dict[str, LatencyTable]:
@@ -182,6 +179,7 @@ def _training(folder: RunFolder) -> tuple[TrainingPoint, ...]:
             accuracies={name: found["top1"] for name, found in row["evaluations"].items()},
         )
         for row in read_log(folder.root)
+        if isinstance(row, dict) and {"epoch", "loss", "evaluations"} <= row.keys()
     )
 
 

@@ -13,6 +13,9 @@
 
 from __future__ import annotations
 
+import re
+import shlex
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -22,6 +25,11 @@ from edgewright.files import read_json, write_json
 from edgewright.spaces import MobileSpace, find_space
 
 SCHEMA = 1
+DEFAULT_SEARCH = "default"
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
+_DATA_KEYS = ("source", "digest", "classes", "val_fraction", "flip", "seed", "n_train", "n_val", "n_test")
+# What `edgewright train` was told, as far as it decides the weights, by its option.
+_TRAIN_OPTIONS = ("recipe", "epochs", "batch_size", "optimizer", "lr", "seed")
 _MEND = "train one with: edgewright train --space SPACE --data DIR --out RUN"
 
 
@@ -49,14 +57,9 @@ class RunFolder:
         if not isinstance(data, dict) or data.get("schema") != SCHEMA:
             found = data.get("schema") if isinstance(data, dict) else data
             raise RunError(f"{path} has schema {found!r}, expected {SCHEMA}; {_MEND}")
-        if missing := sorted({"space", "data", "training"} - data.keys()):
-            raise RunError(f"{path} lacks {missing}; {_MEND}")
-        try:
-            space = find_space(data["space"])
-            source = str(data["data"]["source"])
-        except (UsageError, KeyError, TypeError, AttributeError) as error:
-            raise RunError(f"{path} cannot be used ({error}); {_MEND}") from error
-        return cls(root, space, source, data)
+        if faults := _description_faults(data):
+            raise RunError(f"{path} cannot be used: {'; '.join(faults)}; restore it, or {_MEND}")
+        return cls(root, find_space(data["space"]), data["data"]["source"], data)
 
     @classmethod
     def create(cls, root: Path, description: dict[str, Any]) -> RunFolder:
@@ -99,14 +102,54 @@ class RunFolder:
     def require_trained(self) -> None:
         """Raise ``RunError`` unless training has finished."""
         if not self.weights.exists():
+            given = self.description["training"] | {"val_fraction": self.description["data"]["val_fraction"]}
+            options = " ".join(
+                f"--{name.replace('_', '-')} {given[name]}"
+                for name in (*_TRAIN_OPTIONS, "val_fraction")
+                if name in given
+            )
+            flip = {True: " --flip", False: " --no-flip"}.get(given.get("flip"), "")
             raise RunError(
                 f"training of {self.root} has not finished; go on with: edgewright train "
-                f"--space {self.space.name} --data {self.data_source} --out {self.root}"
+                f"--space {self.space.name} --data {shlex.quote(self.data_source)} "
+                f"--out {shlex.quote(str(self.root))} {options}{flip}"
             )
 
     def search_folder(self, name: str) -> Path:
-        """Return the folder of a search."""
+        """Return the folder of a search. Raises ``UsageError`` for what cannot name one."""
+        if not _NAME.fullmatch(name):
+            raise UsageError(
+                f"a search is named by letters, digits, '.', '_' and '-', got {name!r}; give another --name"
+            )
         return self.root / "searches" / name
+
+    def search_description(self, name: str) -> dict[str, Any]:
+        """Return what a search was asked, and by which tables.
+
+        Raises:
+            RunError: there is no such search, or its description is damaged.
+        """
+        path = self.search_folder(name) / "search.json"
+        mend = f"write it again with the search's own command: edgewright search --run {self.root}"
+        data = read_json(path, what="search description", mend=mend, error=RunError)
+        devices = data.get("devices") if isinstance(data, dict) else None
+        whole = (
+            isinstance(devices, dict)
+            and isinstance(data.get("asked"), dict)
+            and all(
+                isinstance(d, dict)
+                and all(isinstance(d.get(key), str) for key in ("device", "profile", "precision", "table"))
+                for d in devices.values()
+            )
+        )
+        if not whole:
+            raise RunError(f"{path} lacks devices or budgets; {mend}")
+        found: dict[str, Any] = data
+        return found
+
+    def subnet_label(self, name: str, pick: str) -> str:
+        """Return what names the artifacts of a search's network: its id, and the search if it has a name."""
+        return pick if name == DEFAULT_SEARCH else f"{name}-{pick}"
 
     def artifact_folder(self, subnet: str, device: str, precision: str) -> Path:
         """Return the folder of a compiled subnet."""
@@ -116,6 +159,24 @@ class RunFolder:
     def report(self) -> Path:
         """The HTML report."""
         return self.root / "report.html"
+
+
+def _description_faults(data: Mapping[str, Any]) -> list[str]:
+    """Return what keeps ``run.json`` from being used; hands edit it."""
+    faults = [f"missing key {key!r}" for key in ("space", "data", "training") if key not in data]
+    for key in ("data", "training"):
+        if key in data and not isinstance(data[key], dict):
+            faults.append(f"{key} must be an object, got {data[key]!r:.40}")
+    recorded = data.get("data")
+    if isinstance(recorded, dict):
+        faults += [f"missing key 'data.{key}'" for key in _DATA_KEYS if key not in recorded]
+        if not isinstance(recorded.get("source", ""), str):
+            faults.append(f"data.source must be text, got {recorded['source']!r:.40}")
+    try:
+        find_space(str(data.get("space", "")))
+    except UsageError as error:
+        faults.append(str(error))
+    return faults
 
 
 def _difference(key: str, old: Any, new: Any) -> str:

@@ -8,6 +8,7 @@ from typing import Any
 
 from edgewright.files import file_digest
 from edgewright.pipeline.data import DIGITS, load_data
+from edgewright.pipeline.lock import exclusive
 from edgewright.pipeline.progress import SILENT, Progress
 from edgewright.pipeline.run import SCHEMA, RunFolder
 from edgewright.spaces import MobileSpace, find_space
@@ -51,7 +52,7 @@ class TrainResult:
         """Return lines for a terminal."""
         found = ", ".join(f"{name} {value:.2%}" for name, value in self.accuracies.items())
         return (
-            f"{self.run}: {self.epochs} epochs, validation accuracy {found}\n"
+            f"{self.run}: {self.epochs} epochs, validation accuracy {found or 'not in its log'}\n"
             f"next: edgewright profile local-cpu-onnxruntime --run {self.run}\n"
             f"then: edgewright search --run {self.run} --budget 'cpu=4ms'"
         )
@@ -96,7 +97,7 @@ def train_run(
     )
     chosen = find_space(space, n_classes=images.n_classes)
     folder = RunFolder.create(out, _description(chosen, data, images, config, val_fraction))
-    with progress.task(f"training {chosen.name}", config.epochs) as task:
+    with exclusive(out), progress.task(f"training {chosen.name}", config.epochs) as task:
         note = ""
 
         def on_step(at: TrainProgress) -> None:
@@ -110,14 +111,20 @@ def train_run(
                 note = f", validation {shown}"
 
         train(chosen, images, config, out, progress=on_step, on_epoch=on_epoch)
-    last = read_log(out)[-1]
     return TrainResult(
         run=out,
         space=chosen.name,
         epochs=config.epochs,
-        accuracies={name: value["top1"] for name, value in last["evaluations"].items()},
+        accuracies=_last_accuracies(out),
         digest=file_digest(folder.weights),
     )
+
+
+def _last_accuracies(out: Path) -> dict[str, float]:
+    try:
+        return {name: float(value["top1"]) for name, value in read_log(out)[-1]["evaluations"].items()}
+    except (IndexError, KeyError, TypeError, AttributeError):
+        return {}  # the log is for people: without it the weights are what they were
 
 
 def _description(

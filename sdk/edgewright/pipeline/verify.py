@@ -19,6 +19,7 @@ from edgewright.pipeline.bench import bench_artifact
 from edgewright.pipeline.compile import compile_architecture
 from edgewright.pipeline.front import Member, load_front
 from edgewright.pipeline.progress import SILENT, Progress
+from edgewright.pipeline.run import RunFolder
 from edgewright.pipeline.tabulate import columns
 from edgewright.pipeline.trained import TrainedRun
 from edgewright.report.data import Finalist
@@ -93,22 +94,30 @@ def verify_run(
         ExportError: a backend cannot express a network.
     """
     front = load_front(root, name)
+    chosen = front.finalists(finalists)
+    if not chosen:
+        raise RunError(
+            f"search {name!r} of {root} has no network yet; go on with: edgewright search --run {root}"
+        )
+    described = RunFolder.open(root).search_description(name)
     trained = TrainedRun.open(root, progress=progress)
     folder = trained.folder.search_folder(name)
-    described = read_json(
-        folder / "search.json",
-        what="search description",
-        mend=f"search again with: edgewright search --run {root} --name {name}",
-        error=RunError,
-    )
     rows = []
-    chosen = front.finalists(finalists)
     targets = {n: (DeviceProfile.find(d["profile"]), d["precision"]) for n, d in described["devices"].items()}
     with progress.task("verifying finalists", len(chosen) * len(targets)) as task:
         for member in chosen:
             for device, (profile, precision) in targets.items():
                 rows.append(
-                    _verified(trained, member, device, profile, precision, described["asked"], progress)
+                    _verified(
+                        trained,
+                        member,
+                        trained.folder.subnet_label(name, member.id),
+                        device,
+                        profile,
+                        precision,
+                        described["asked"],
+                        progress,
+                    )
                 )
                 task.update(len(rows))
     verification = Verification(root, tuple(rows))
@@ -119,6 +128,7 @@ def verify_run(
 def _verified(
     trained: TrainedRun,
     member: Member,
+    label: str,
     device: str,
     profile: DeviceProfile,
     precision: str,
@@ -135,7 +145,7 @@ def _verified(
     )
     try:
         compiled = compile_architecture(
-            trained, member.id, member.architecture, profile, precision, progress=progress
+            trained, label, member.architecture, profile, precision, progress=progress
         )
     except ParityError as error:
         return replace(row, parity="failed", parity_detail=str(error))
@@ -164,12 +174,14 @@ def load_verification(root: Path, name: str) -> Verification | None:
     path = root / "searches" / name / "verification.json"
     if not path.is_file():
         return None
-    data = read_json(
-        path, what="verification", mend=f"make it again: edgewright verify {root}", error=RunError
-    )
+    mend = f"make it again: edgewright verify {root}"
+    data = read_json(path, what="verification", mend=mend, error=RunError)
     derived = ("verdict", "violations")
-    rows = [{k: v for k, v in row.items() if k not in derived} for row in data["finalists"]]
-    return Verification(root, tuple(Finalist(**row | {"faults": tuple(row["faults"])}) for row in rows))
+    try:
+        rows = [{k: v for k, v in row.items() if k not in derived} for row in data["finalists"]]
+        return Verification(root, tuple(Finalist(**row | {"faults": tuple(row["faults"])}) for row in rows))
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        raise RunError(f"verification {path} was edited or damaged ({error!r}); {mend}") from error
 
 
 def _ms(value: float | None) -> str:
