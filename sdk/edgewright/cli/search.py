@@ -22,7 +22,7 @@ def search(
     objectives: Annotated[
         str,
         typer.Option(
-            help="More objectives beside the error and the budgets' devices: devices, params, macs, size."
+            help="More to minimise beside the error and the budgets' devices: devices, params, macs, size."
         ),
     ] = "",
     evaluations: Annotated[

@@ -8,15 +8,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from edgewright.errors import BudgetError
+from edgewright.devices.profile import list_profiles
+from edgewright.errors import BudgetError, ProfileError
 from edgewright.files import file_digest, write_json
 from edgewright.pipeline.costs import Cost, macs, params, size_bytes
 from edgewright.pipeline.front import Front, front_from_archive
+from edgewright.pipeline.lock import exclusive
 from edgewright.pipeline.progress import SILENT, Progress
 from edgewright.pipeline.run import RunFolder
 from edgewright.pipeline.tables import DeviceCost, device_cost
@@ -26,6 +28,7 @@ from edgewright.search.budget import QUANTITIES, format_cost, parse_budgets
 from edgewright.search.config import Evaluator, Failure, IterationReport, Problem, SearchConfig
 from edgewright.search.feasible import require_feasible
 from edgewright.search.loop import run_search
+from edgewright.search.surrogate import require_known
 from edgewright.spaces import MobileSpace
 from edgewright.spaces.architecture import IntArray
 
@@ -104,31 +107,24 @@ def search_run(root: Path, options: SearchOptions, *, progress: Progress = SILEN
     """
     folder = RunFolder.open(root)
     folder.require_trained()
+    target = folder.search_folder(options.name)
+    require_known(options.surrogate)
     problem = _problem(folder.space, options)
     progress.say(problem.text())
     # Before the images are read: what cannot be had is said at once.
-    require_feasible(folder.space, Problem(problem.objectives, problem.limits, problem.constraints))
+    require_feasible(folder.space, problem.as_asked())
     trained = TrainedRun.open(root, progress=progress)
-    target = folder.search_folder(options.name)
-    meta = {
-        "weights": file_digest(folder.weights),
-        "data": trained.data.digest,
-        "asked_budgets": problem.asked,
-        "devices": {
-            name: {"device": d.profile.name, "precision": d.precision, "table_id": d.table.table_id}
-            for name, d in problem.devices.items()
-        },
-    }
-    config = SearchConfig(
-        evaluations=options.evaluations,
-        n_initial=options.n_initial or min(options.evaluations, max(16, options.evaluations // 6)),
-        seed=options.seed,
-        surrogate=options.surrogate,
-    )
     with (
-        Archive.open(target / "archive.sqlite", meta) as archive,
+        exclusive(target),
+        Archive.open(target / "archive.sqlite", _inputs(folder, trained, problem, options)) as archive,
         progress.task("evaluating networks", options.evaluations) as task,
     ):
+        config = SearchConfig(
+            evaluations=options.evaluations,
+            n_initial=_n_initial(options, archive),
+            seed=options.seed,
+            surrogate=options.surrogate,
+        )
         write_json(target / "search.json", problem.to_json(options))
         note = ""
 
@@ -152,6 +148,30 @@ def search_run(root: Path, options: SearchOptions, *, progress: Progress = SILEN
         )
         front = front_from_archive(archive, folder.space)
     return SearchSummary(target, front, tuple(problem.devices), result.hypervolume, result.exhausted)
+
+
+def _inputs(
+    folder: RunFolder, trained: TrainedRun, problem: _Problem, options: SearchOptions
+) -> dict[str, Any]:
+    """Return what the archive's evaluations depend on; another value of one is refused."""
+    return {
+        "weights": file_digest(folder.weights),
+        "data": trained.data.digest,
+        "asked_budgets": problem.asked,
+        "devices": {name: f"{d.profile.name} {d.precision}" for name, d in problem.devices.items()},
+        "tables": {name: d.table.table_id for name, d in problem.devices.items()},
+        # These the search itself writes too. Here they are refused before anything is written.
+        "objectives": ["error", *problem.objectives],
+        "constraints": list(problem.constraints),
+        "seed": options.seed,
+        "surrogate": options.surrogate,
+    }
+
+
+def _n_initial(options: SearchOptions, archive: Archive) -> int:
+    """Return the size of the initial design: the archive's own where a search is made longer."""
+    recorded: int | None = archive.meta.get("n_initial") if len(archive) else None
+    return options.n_initial or recorded or min(options.evaluations, max(16, options.evaluations // 6))
 
 
 def _evaluator(trained: TrainedRun) -> Evaluator:
@@ -190,6 +210,23 @@ class _Problem:
         ]
         return f"minimising error, {', '.join(self.objectives)}; " + ("; ".join(parts) or "no budget")
 
+    def as_asked(self) -> Problem:
+        """Return the problem with the tables' error on the side of the costs.
+
+        The same networks are feasible, and the value that a refusal names is a budget that is met.
+        """
+        return Problem(
+            {name: self._with_margin(name, cost) for name, cost in self.objectives.items()},
+            self.asked,
+            self.constraints,
+        )
+
+    def _with_margin(self, name: str, cost: Cost) -> Cost:
+        if name not in self.devices:
+            return cost
+        factor = 1 + self.devices[name].margin
+        return lambda X: factor * cost(X)
+
     def to_json(self, options: SearchOptions) -> dict[str, Any]:
         return {
             "schema": 1,
@@ -202,11 +239,32 @@ class _Problem:
         }
 
 
-def _problem(space: MobileSpace, options: SearchOptions) -> _Problem:
-    budgets = parse_budgets(options.budget)
-    extra = [part.strip() for part in options.objectives.split(",") if part.strip()]
-    if unit := [part for part in extra if "=" in part]:
+def _device_names() -> list[str]:
+    """Return names and aliases of devices; none where a neighbour's profile is faulty."""
+    try:
+        profiles = list_profiles()
+    except ProfileError:  # whoever is named is found, or refused, one by one
+        return []
+    return [name for profile in profiles for name in (profile.alias, profile.name) if name]
+
+
+def _objective_names(text: str, known: Sequence[str]) -> list[str]:
+    names = [part.strip() for part in text.split(",") if part.strip()]
+    if unit := [name for name in names if "=" in name]:
         raise BudgetError(f"--objectives takes names, got {unit[0]!r}; limits belong into --budget")
+    unknown = [name for name in names if name not in QUANTITIES and name not in known]
+    if known and unknown:
+        raise BudgetError(
+            f"unknown name {', '.join(map(repr, unknown))} in --objectives; "
+            f"known: {', '.join([*known, *QUANTITIES])}"
+        )
+    return names
+
+
+def _problem(space: MobileSpace, options: SearchOptions) -> _Problem:
+    known = _device_names()
+    budgets = parse_budgets(options.budget, devices=known or None)
+    extra = _objective_names(options.objectives, known)
     names = list(dict.fromkeys([budget.name for budget in budgets] + extra))
     devices = {
         name: device_cost(
