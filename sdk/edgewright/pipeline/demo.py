@@ -10,11 +10,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from edgewright.errors import MissingExtraError
+from edgewright.errors import MissingExtraError, OutputExistsError
+from edgewright.files import read_json, write_json
 from edgewright.latency.predictor import LatencyPredictor
 from edgewright.pipeline.compile import Compiled, compile_pick
 from edgewright.pipeline.profile import profile_device
@@ -110,6 +111,22 @@ class DemoResult:
         self.verification.require()
 
 
+def _claim(out: Path, settings: DemoSettings, seed: int) -> None:
+    """Mark ``out`` as this demo's folder. Raises ``OutputExistsError`` where it is something else's."""
+    marker = out / "demo.json"
+    mine = {"schema": 1, "seed": seed, **asdict(settings)}
+    if marker.is_file():
+        mend = f"give another --out, or delete {out}"
+        if read_json(marker, what="demo", mend=mend, error=OutputExistsError) != mine:
+            raise OutputExistsError(f"{out} holds a demo with other settings; {mend}")
+    elif out.is_file() or (out.is_dir() and any(out.iterdir())):
+        raise OutputExistsError(
+            f"{out} exists and is not a demo's folder; nothing was touched; give another --out"
+        )
+    else:
+        write_json(marker, mine)
+
+
 def run_demo(
     out: Path,
     *,
@@ -126,6 +143,7 @@ def run_demo(
         StorageError: the disk is full.
     """
     chosen = settings or (QUICK if quick else FULL)
+    _claim(out, chosen, seed)
     run, folder = out / "run", out / "latency_tables"
     space = find_space(chosen.space, n_classes=10)
     tables = {}
