@@ -15,7 +15,7 @@ CONFIG = ProfileConfig(passes=2, rounds=3, segment=7, n_fit=4, n_validate=4, net
 def main() -> None:
     folder, *crashing = sys.argv[1:]
     space = small_space()
-    device = FakeDevice(nap_s=0.004, crashing=frozenset(crashing))
+    device = FakeDevice(nap_s=0.01, crashing=frozenset(crashing))
     journal = Path(folder) / "journal"
     print("measuring", flush=True)
     table = profile_space(space, device.target(space), journal=journal, machine=device, config=CONFIG)

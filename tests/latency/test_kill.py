@@ -48,7 +48,7 @@ def test_a_profile_that_is_killed_again_and_again_finishes_and_repeats_nothing(t
     while not (tmp_path / "table.json").exists():
         process = start(tmp_path)
         process.stdout.readline()  # imports are over, measuring begins
-        time.sleep(rng.uniform(0.02, 0.5))
+        time.sleep(rng.uniform(0.02, 0.4))
         if kills < 4 and process.poll() is None:
             process.send_signal(signal.SIGKILL)
             kills += 1
