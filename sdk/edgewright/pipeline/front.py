@@ -118,14 +118,25 @@ class Front:
         return self.find(str(pick(points, under=limits, prefer=prefer).id))
 
     def finalists(self, n: int) -> tuple[Member, ...]:
-        """Return at most ``n`` of the front, spread over it: most accurate and fastest included."""
+        """Return at most ``n`` of the front, most accurate first.
+
+        The most accurate, the fastest and the knee come first, then whichever is farthest from those
+        chosen, objectives scaled to their range over the front.
+        """
         best = self.best
         if len(best) <= n:
             return best
-        cost = next((name for name in self.objectives if name != "error"), "error")
-        ordered = sorted(best, key=lambda m: m.costs[cost])
-        places = np.unique(np.linspace(0, len(ordered) - 1, n).round().astype(int)) if n > 1 else [-1]
-        return tuple(ordered[i] for i in places)
+        places = {member.id: i for i, member in enumerate(best)}
+        wanted = [places[self.pick(prefer=p).id] for p in ("accuracy", "latency", "knee")]
+        chosen = list(dict.fromkeys(wanted))[:n]
+        F = np.array([[member.costs[name] for name in self.objectives] for member in best])
+        low, high = F.min(axis=0), F.max(axis=0)
+        F = (F - low) / np.where(high > low, high - low, 1.0)
+        while len(chosen) < n:
+            distance = np.linalg.norm(F[:, None] - F[chosen], axis=2).min(axis=1)
+            distance[chosen] = -1.0
+            chosen.append(int(distance.argmax()))
+        return tuple(best[i] for i in sorted(chosen))
 
     def to_json(self) -> dict[str, Any]:
         """Return the front as JSON values."""

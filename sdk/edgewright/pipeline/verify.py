@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -13,8 +14,10 @@ from edgewright.errors import (
     MissingExtraError,
     ParityError,
     RunError,
+    TableError,
 )
 from edgewright.files import read_json, write_json
+from edgewright.latency.table import LatencyTable
 from edgewright.pipeline.bench import bench_artifact
 from edgewright.pipeline.compile import compile_architecture
 from edgewright.pipeline.front import Member, load_front
@@ -103,10 +106,13 @@ def verify_run(
     trained = TrainedRun.open(root, progress=progress)
     folder = trained.folder.search_folder(name)
     rows = []
-    targets = {n: (DeviceProfile.find(d["profile"]), d["precision"]) for n, d in described["devices"].items()}
+    targets = {
+        name: (DeviceProfile.find(d["profile"]), d["precision"], _gauge_ns(d["table"]))
+        for name, d in described["devices"].items()
+    }
     with progress.task("verifying finalists", len(chosen) * len(targets)) as task:
         for member in chosen:
-            for device, (profile, precision) in targets.items():
+            for device, (profile, precision, gauge_ns) in targets.items():
                 rows.append(
                     _verified(
                         trained,
@@ -115,6 +121,7 @@ def verify_run(
                         device,
                         profile,
                         precision,
+                        gauge_ns,
                         described["asked"],
                         progress,
                     )
@@ -132,6 +139,7 @@ def _verified(
     device: str,
     profile: DeviceProfile,
     precision: str,
+    gauge_ns: float,
     asked: dict[str, float],
     progress: Progress,
 ) -> Finalist:
@@ -162,11 +170,19 @@ def _verified(
         size_bytes=compiled.size_bytes,
     )
     try:
-        measured = bench_artifact(compiled.path, profile, progress=progress).measurement
+        measured = bench_artifact(compiled.path, profile, gauge_ns=gauge_ns, progress=progress).measurement
     except DeviceUnavailableError as error:
         return replace(row, note=str(error))
     note = "" if measured.verdict == "ok" else "noisy: the median is not known to within 2.5 %"
     return replace(row, measured_ms=measured.median_ms, p95_ms=measured.p95_ms, note=note)
+
+
+def _gauge_ns(table: str | None) -> float:
+    """Return the speed of an undisturbed core that a table keeps; infinity where it is not known."""
+    try:
+        return float(LatencyTable.load(Path(table or "")).settings.get("gauge_ns", math.inf))
+    except TableError:  # moved since the search: the file is measured without it
+        return math.inf
 
 
 def load_verification(root: Path, name: str) -> Verification | None:
