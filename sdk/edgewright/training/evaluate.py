@@ -40,7 +40,7 @@ class Evaluation:
 
 @torch.inference_mode()
 def evaluate(
-    network: nn.Module, data: ImageData, *, split: str, resolution: int, batch_size: int = 256
+    network: nn.Module, data: ImageData, *, split: str, resolution: int, batch_size: int = 128
 ) -> Evaluation:
     """Return how well ``network`` does on a split, in evaluation mode; its mode is restored.
 
@@ -77,7 +77,7 @@ def calibrated_subnet(
     data: ImageData,
     *,
     n_calibration: int = N_CALIBRATION,
-    batch_size: int = 256,
+    batch_size: int = 128,
     seed: int = 0,
 ) -> nn.Sequential:
     """Return subnet ``arch`` as plain layers, calibrated on training images at its own resolution.
@@ -98,7 +98,7 @@ def evaluate_subnet(
     *,
     split: str = "val",
     n_calibration: int = N_CALIBRATION,
-    batch_size: int = 256,
+    batch_size: int = 128,
     seed: int = 0,
 ) -> Evaluation:
     """Return how well subnet ``arch`` does with inherited weights, after calibration.
