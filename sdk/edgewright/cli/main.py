@@ -99,7 +99,9 @@ def run(arguments: Sequence[str]) -> int:
         if type(error).__name__ == "NoArgsIsHelpError":  # no command was given: its text is the help
             print(_message(error), file=sys.stderr)
             return 2
-        return _fail(f"{_message(error)} (see: edgewright --help)", 2, as_json)
+        context = getattr(error, "ctx", None)
+        command = context.command_path if context is not None else "edgewright"
+        return _fail(f"{_message(error)} (see: {command} --help)", 2, as_json)
     except (KeyboardInterrupt, typer.Abort):
         return _fail(
             "interrupted; what was finished is saved, the same command goes on from there",

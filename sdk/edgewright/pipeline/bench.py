@@ -17,6 +17,7 @@ from edgewright.latency.measure import MeasureConfig, Measurement, Stopwatch, me
 from edgewright.pipeline.progress import SILENT, Progress
 from edgewright.search.budget import format_cost, parse_budgets
 
+MEASURE = MeasureConfig(min_samples=50)
 ATTEMPTS = 3  # a noisy measurement is made again, never averaged in
 
 
@@ -115,7 +116,7 @@ def bench_artifact(
             found = measure(
                 run,
                 synchronize=session.synchronize,
-                config=MeasureConfig(min_samples=50),
+                config=MEASURE,
                 watch=Stopwatch.for_threads(profile.threads, reference_ns=gauge_ns),
             )
             if best is None or found.interval_ms < best.interval_ms:

@@ -57,13 +57,20 @@ def diagnose() -> list[Check]:
     """Return one check a component; nothing heavy is imported."""
     checks = [Check("python", "ok", f"{platform.python_version()} ({sys.executable})", "")]
     for distribution, module, extra in _PACKAGES:
-        if importlib.util.find_spec(module) is None:
+        if not _is_there(module):
             mend = f"pip install 'edgewright[{extra}]'" if extra else f"pip install {distribution}"
             checks.append(Check(distribution, "missing", "", mend))
         else:
             checks.append(Check(distribution, "ok", _version(distribution), ""))
     checks.append(_gpu())
     return checks
+
+
+def _is_there(module: str) -> bool:
+    try:
+        return importlib.util.find_spec(module) is not None
+    except (ImportError, ValueError):  # half installed, or kept out by a hook
+        return False
 
 
 def _version(distribution: str) -> str:
