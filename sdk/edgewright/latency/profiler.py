@@ -60,6 +60,7 @@ def profile_space(
     config, machine = config or PRESETS["default"], machine or ThisMachine()
     if config.passes < 1 or config.rounds < 2 or config.segment < 1:
         raise UsageError("a profile needs at least one pass, two rounds and one operator a segment")
+    config = config.for_operators(len(space.all_operators()))
     fingerprint = machine.fingerprint()
     facts = {"before": machine.conditions().to_json(), "created_utc": _now()}
     with Journal(journal, _identity(space, target, fingerprint, seed, config), facts) as log:

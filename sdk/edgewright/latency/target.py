@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Protocol
 
@@ -21,6 +21,7 @@ class ProfileConfig:
 
     Attributes:
         passes: visits to every operator and network, each in another segment and at another time.
+        max_visits: to operators, in all passes together; a large space gets fewer passes, at least one.
         rounds: samples of a visit to an operator.
         segment: operators that are open and timed in turns, the anchor not counted.
         warm_ms: time that the warm calls of a sample fill.
@@ -32,6 +33,7 @@ class ProfileConfig:
     """
 
     passes: int = 3
+    max_visits: int = 2600
     rounds: int = 12
     segment: int = 31
     warm_ms: float = 0.3
@@ -41,11 +43,23 @@ class ProfileConfig:
     max_repeats: int = 1
     taint: float = 0.08
 
+    def for_operators(self, n: int) -> ProfileConfig:
+        """Return the settings for a space of ``n`` operators."""
+        return replace(self, passes=max(1, min(self.passes, self.max_visits // max(n, 1))))
+
 
 PRESETS: dict[str, ProfileConfig] = {
     "quick": ProfileConfig(passes=2, rounds=7, n_fit=16, n_validate=16, network_ms=100.0, max_repeats=1),
     "default": ProfileConfig(),
-    "thorough": ProfileConfig(passes=6, rounds=20, n_fit=60, n_validate=100, network_ms=300.0, max_repeats=2),
+    "thorough": ProfileConfig(
+        passes=6,
+        max_visits=100_000,
+        rounds=20,
+        n_fit=60,
+        n_validate=100,
+        network_ms=300.0,
+        max_repeats=2,
+    ),
 }
 
 
