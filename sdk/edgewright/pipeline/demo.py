@@ -18,6 +18,7 @@ from edgewright.errors import MissingExtraError, OutputExistsError
 from edgewright.files import read_json, write_json
 from edgewright.latency.predictor import LatencyPredictor
 from edgewright.pipeline.compile import Compiled, compile_pick
+from edgewright.pipeline.doctor import diagnose
 from edgewright.pipeline.profile import profile_device
 from edgewright.pipeline.progress import SILENT, Progress
 from edgewright.pipeline.report import write_report
@@ -29,6 +30,7 @@ from edgewright.training.config import TrainConfig
 
 DEVICES = {"cpu": "local-cpu-onnxruntime", "litert": "local-cpu-litert"}
 GPU = "rtx-4090"
+NEEDED = ("onnxruntime", "ai-edge-litert", "jinja2", "plotly")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -111,6 +113,16 @@ class DemoResult:
         self.verification.require()
 
 
+def _require_packages() -> None:
+    """Raise ``MissingExtraError`` for all that is missing, before minutes of work need it."""
+    missing = [check for check in diagnose() if check.name in NEEDED and check.status == "missing"]
+    if missing:
+        raise MissingExtraError(
+            f"the demo needs {', '.join(check.name for check in missing)}, not installed; run: "
+            + " && ".join(dict.fromkeys(check.mend for check in missing))
+        )
+
+
 def _claim(out: Path, settings: DemoSettings, seed: int) -> None:
     """Mark ``out`` as this demo's folder. Raises ``OutputExistsError`` where it is something else's."""
     marker = out / "demo.json"
@@ -143,6 +155,7 @@ def run_demo(
         StorageError: the disk is full.
     """
     chosen = settings or (QUICK if quick else FULL)
+    _require_packages()
     _claim(out, chosen, seed)
     run, folder = out / "run", out / "latency_tables"
     space = find_space(chosen.space, n_classes=10)

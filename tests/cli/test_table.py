@@ -1,0 +1,95 @@
+import json
+import shutil
+
+import pytest
+from doubles.tiny_chain import SPACE
+
+from edgewright.files import digest_of
+
+
+@pytest.fixture
+def table(chain, tmp_path):
+    """A copy of a table that a test may change."""
+    return shutil.copyfile(chain.table("cpu"), tmp_path / "table.json")
+
+
+def rewrite(table, **changes):
+    """Change keys of a table and sign it again, as if it had been measured so."""
+    data = json.loads(table.read_text()) | changes
+    data["digest"] = digest_of({key: value for key, value in data.items() if key != "digest"})
+    table.write_text(json.dumps(data))
+
+
+def test_show_says_what_was_measured_and_how_far_to_trust_it(edgewright, chain, table):
+    found = edgewright("table", "show", table, "--json").json()
+    assert found["space"] == chain.space.name
+    assert found["n_operators"] == len(chain.space.all_operators())
+    assert found["validation"]["mape_percent"] >= 0
+    out = edgewright("table", "show", table).out
+    assert "mape_percent" in out
+    assert "anchor_drift_percent" in out
+
+
+def test_validate_accepts_a_table_of_this_machine(edgewright, table):
+    found = edgewright("table", "validate", table, "--json").json()
+    assert found["valid"] is True
+    assert "unedited" in edgewright("table", "validate", table, "--space", f"{SPACE}:4").out
+
+
+@pytest.mark.parametrize(
+    ("damage", "said"),
+    [
+        (lambda text: text[: len(text) // 2], ["truncated or not JSON"]),
+        (lambda text: "", ["truncated or not JSON"]),
+        (lambda text: "a table of numbers", ["truncated or not JSON"]),
+        (lambda text: "[1, 2]", ["schema"]),
+        (lambda text: text.replace('"schema": 1', '"schema": 99'), ["schema 99"]),
+        (lambda text: text.replace('"precision": "fp32"', '"precision": "int8"'), ["edited or damaged"]),
+        (
+            lambda text: text.replace('"threads": 1', '"threads": 1, "colour": "red"'),
+            ["unknown key 'colour'"],
+        ),
+        (lambda text: text.replace('"threads": 1', '"threads": NaN'), ["NaN"]),
+        (lambda text: text.replace('"seconds"', '"minutes"'), ["missing key 'seconds'", "unknown key"]),
+    ],
+    ids=["half", "empty", "text", "list", "schema", "edited", "unknown key", "NaN", "missing key"],
+)
+def test_a_damaged_or_edited_table_is_refused_everywhere(
+    edgewright, trained_only, table, tmp_path, damage, said
+):
+    table.write_text(damage(table.read_text()))
+    tables = tmp_path / "tables" / "local-cpu-onnxruntime"
+    tables.mkdir(parents=True)
+    shutil.copyfile(table, tables / f"{SPACE}-classes4-onnxruntime-fp32.json")
+    before = table.read_bytes()
+    search = ("search", "--run", trained_only, "--budget", "cpu=50ms", "--tables", tables.parent)
+    for command in (("table", "show", table), ("table", "validate", table), search):
+        edgewright(*command).refusal(2, *said, "edgewright profile")
+    assert table.read_bytes() == before
+
+
+def test_a_table_that_is_not_there(edgewright, tmp_path):
+    edgewright("table", "show", tmp_path / "none.json").refusal(2, "does not exist", "edgewright profile")
+    edgewright("table", "show", tmp_path).refusal(2, "cannot be read", "edgewright profile")
+
+
+def test_a_table_of_another_space_does_not_validate_for_this_one(edgewright, table):
+    edgewright("table", "validate", table, "--space", "mobilenetv3-small-image@24:4").refusal(
+        2, "lacks", "operators of mobilenetv3-small-image@24:4", "edgewright profile"
+    )
+    edgewright("table", "validate", table, "--space", f"{SPACE}:7").refusal(
+        2, "4 classes", "has 7", "profile"
+    )
+    edgewright("table", "validate", table, "--space", "resnet").refusal(2, "unknown space")
+
+
+def test_a_table_of_another_machine_does_not_validate(edgewright, table):
+    fingerprint = json.loads(table.read_text())["fingerprint"]
+    rewrite(table, fingerprint=fingerprint | {"cpu_model": "a Raspberry Pi"})
+    line = edgewright("table", "validate", table).refusal(2, "another machine", "a Raspberry Pi")
+    assert "edgewright profile" in line
+
+
+def test_a_table_of_another_runtime_version_does_not_validate(edgewright, table):
+    rewrite(table, runtime_version="onnxruntime 0.1")
+    edgewright("table", "validate", table).refusal(2, "onnxruntime 0.1", "installed is", "edgewright profile")
