@@ -47,7 +47,7 @@ class DemoSettings:
     """
 
     space: str = "mobilenetv3-small-image@16+24+32"
-    epochs: int = 24
+    epochs: int = 12
     evaluations: int = 80
     finalists: int = 3
     preset: str = "default"
