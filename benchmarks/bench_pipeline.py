@@ -27,14 +27,9 @@ from __future__ import annotations
 
 import argparse
 import json
-import math
-import multiprocessing
-import os
 import sys
-import time
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
-from dataclasses import asdict, dataclass, field, replace
+from collections.abc import Sequence
+from dataclasses import asdict, replace
 from importlib import metadata
 from pathlib import Path
 from typing import Any
@@ -42,8 +37,9 @@ from typing import Any
 import numpy as np
 import torch
 from narrator import Narrator
+from pipeline_baseline import baseline_epochs, baselines, beside, count_macs, count_params, sandwich_macs
+from pipeline_config import Candidate, Config, Phases, configs
 from pipeline_result import DEVICES, PRECISION, Result, Row, compare
-from torch import nn
 
 import edgewright
 from edgewright.backends.parity import outputs_of_artifact
@@ -52,95 +48,27 @@ from edgewright.devices.conditions import read_conditions
 from edgewright.devices.probe import probe
 from edgewright.devices.profile import DeviceProfile
 from edgewright.errors import SDKError
-from edgewright.files import read_json, write_json, write_text
+from edgewright.files import write_json, write_text
 from edgewright.latency.predictor import LatencyPredictor
 from edgewright.pipeline.bench import bench_artifact
-from edgewright.pipeline.compile import device_exporter
-from edgewright.pipeline.data import load_data
 from edgewright.pipeline.front import Member
 from edgewright.pipeline.profile import profile_device
 from edgewright.pipeline.progress import Progress
 from edgewright.pipeline.search import SearchOptions, SearchSummary, search_run
-from edgewright.pipeline.train import VAL_FRACTION, TrainResult, train_run
+from edgewright.pipeline.train import TrainResult, train_run
 from edgewright.pipeline.trained import TrainedRun
 from edgewright.pipeline.verify import Verification, verify_run
-from edgewright.spaces import Architecture, MobileSpace, find_space
-from edgewright.training.config import TrainConfig
+from edgewright.spaces import MobileSpace, find_space
 from edgewright.training.data import ImageData
 from edgewright.training.log import read_log
-from edgewright.training.loop import TrainProgress, train_network
-from edgewright.training.uniform import scale_widths
-
-# Of the full configuration on two quiet cores; they turn --minutes into epochs.
-_EPOCH_MINUTES = 2.4  # an epoch of the supernet on one core; the baselines train on the other
-_OTHER_MINUTES = 7.0  # tables, search, compiling, accuracy, timing
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Config:
-    """One run of the chain and its baseline.
-
-    Attributes:
-        name: ``full`` or ``quick``.
-        space: what is searched.
-        training: of the supernet; the baselines differ in their epochs alone.
-        preset: of the latency tables.
-        budget_share: of the way from the smallest network's latency to the largest's, each runtime.
-        evaluations: of the search.
-        finalists: networks of the front that are compiled.
-        scales: width multipliers of the baseline.
-        n_test: test images that the compiled files answer; all where ``None``.
-        seed: of everything random.
-    """
-
-    name: str
-    space: str
-    training: TrainConfig
-    preset: str
-    budget_share: float
-    evaluations: int
-    finalists: int
-    scales: tuple[float, ...]
-    n_test: int | None
-    seed: int = 0
-
-
-def configs(*, minutes: float = 40.0, quick: bool = False) -> tuple[Config, ...]:
-    """Return what is run: one configuration, sized to ``minutes`` on two quiet cores."""
-    epochs = max(2, math.floor((minutes - _OTHER_MINUTES) / _EPOCH_MINUTES))
-    full = Config(
-        name="full",
-        space="mobilenetv3-small-image@24+32",
-        training=TrainConfig(
-            epochs=epochs,
-            batch_size=64,
-            optimizer="sgd",
-            lr=0.1,
-            n_random=1,  # at this length more steps are worth more than a second random subnet
-            dropout=0.0,  # so short a training does not overfit
-            evaluate_every=0,
-            threads=1,  # the baselines train on the other core
-        ),
-        preset="default",
-        budget_share=0.7,
-        evaluations=150,
-        finalists=6,
-        scales=(0.5, 0.75, 1.0, 1.25),
-        n_test=None,
-    )
-    if not quick:
-        return (full,)
-    training = replace(full.training, epochs=1)
-    small = replace(full, name="quick", space="mobilenetv3-small-image@16", training=training)
-    return (replace(small, preset="quick", evaluations=20, finalists=4, scales=(0.5, 1.0, 1.5), n_test=200),)
 
 
 def run(config: Config, *, data: str, work: Path, progress: Progress) -> Result:
     """Run the chain and its baseline in ``work``; a killed run goes on where it stopped."""
-    phases = _Phases(work / "phases.json", progress)
+    phases = Phases(work / "phases.json", progress)
     before = read_conditions().to_json()
     folder, root = work / "latency_tables", work / "run"
-    with phases("train"), _beside(config, data, work):
+    with phases("train"), beside(config, data, work):
         trained = train_run(config.space, data, root, config.training, progress=progress)
     space = find_space(trained.space)
     tables: dict[str, Any] = {}
@@ -172,8 +100,8 @@ def run(config: Config, *, data: str, work: Path, progress: Progress) -> Result:
         verification = verify_run(root, finalists=config.finalists, progress=progress)
     opened = TrainedRun.open(root, progress=progress)
     front = _front(searched, verification, space, root, budgets)
-    baselines = _baselines(config, space, opened.data, work, phases, progress)
-    judged = _judge((*front, *baselines), opened.data, config, phases, progress)
+    scaled = baselines(config, space, opened.data, work, phases, progress)
+    judged = _judge((*front, *scaled), opened.data, config, phases, progress)
     return Result(
         config=asdict(config),
         conditions=_conditions(before),
@@ -192,88 +120,13 @@ def run(config: Config, *, data: str, work: Path, progress: Progress) -> Result:
     )
 
 
-@dataclass(frozen=True, slots=True)
-class _Candidate:
-    """A row in the making: its facts, and where its compiled files lie."""
-
-    row: Row
-    resolution: int
-    files: dict[str, Path]
-
-
-@dataclass(slots=True)
-class _Phases:
-    """Seconds of each phase, kept in a file so that a resumed run counts what came before."""
-
-    path: Path
-    progress: Progress
-    _state: dict[str, Any] = field(default_factory=dict)
-
-    def __post_init__(self) -> None:
-        if self.path.exists():
-            self._state = read_json(self.path, what="record of phases", mend=f"delete {self.path}")
-
-    @contextmanager
-    def __call__(self, name: str) -> Iterator[None]:
-        entry = self._state.setdefault(name, {"seconds": 0.0, "done": False})
-        self.progress.say(f"{name}: " + ("done before" if entry["done"] else "begins"))
-        started, counted = time.perf_counter(), not entry["done"]
-        try:
-            yield
-            entry["done"] = True
-        finally:
-            if counted:  # a finished phase costs nothing but loading, the second time
-                entry["seconds"] = round(entry["seconds"] + time.perf_counter() - started, 2)
-                write_json(self.path, self._state)
-        self.progress.say(f"{name}: {entry['seconds']:.0f} s")
-
-    @property
-    def seconds(self) -> dict[str, float]:
-        """Seconds by phase, in order."""
-        return {name: entry["seconds"] for name, entry in self._state.items()}
-
-
-def middle(space: MobileSpace) -> Architecture:
-    """Return the network with the middle choice of every elastic dimension, at the largest resolution."""
-    x = (space.n_choices - 1) // 2
-    x[0] = space.n_choices[0] - 1
-    return space.decode(x)
-
-
-def sandwich_macs(space: MobileSpace, n_random: int) -> float:
-    """Return the forward multiply-accumulates that one training image costs the supernet on average."""
-    macs = space.tabulate(lambda op: float(op.macs))
-    ends = [
-        space.encode(replace(arch, resolution=r))
-        for arch in (space.largest(), space.smallest())
-        for r in space.resolutions
-    ]
-    # A step's subnets all see its resolution, drawn uniformly; so does sample() draw it.
-    drawn = space.sample(np.random.default_rng(0), 20_000)
-    return 2 * float(macs(np.stack(ends)).mean()) + n_random * float(macs(drawn).mean())
-
-
-def baseline_epochs(config: Config, space: MobileSpace) -> int:
-    """Return the epochs of each baseline at which all of them cost what the supernet costs."""
-    each = [_macs(scale_widths(space, scale), middle(space)) for scale in config.scales]
-    return math.ceil(config.training.epochs * sandwich_macs(space, config.training.n_random) / sum(each))
-
-
-def _macs(space: MobileSpace, arch: Architecture) -> int:
-    return sum(op.macs for op in space.operators(arch))
-
-
-def _params(space: MobileSpace, arch: Architecture) -> int:
-    return sum(op.params for op in space.operators(arch))
-
-
 def _front(
     searched: SearchSummary,
     verification: Verification,
     space: MobileSpace,
     root: Path,
     budgets: dict[str, float],
-) -> tuple[_Candidate, ...]:
+) -> tuple[Candidate, ...]:
     candidates = []
     for pick in dict.fromkeys(row.id for row in verification.rows):
         member: Member = searched.front.find(pick)
@@ -284,8 +137,8 @@ def _front(
             id=pick,
             group="front",
             architecture=member.architecture.to_json(),
-            params=_params(space, member.architecture),
-            macs=_macs(space, member.architecture),
+            params=count_params(space, member.architecture),
+            macs=count_macs(space, member.architecture),
             val_accuracy=member.accuracy,
             test_accuracy={},
             predicted_ms={DEVICES[name]: member.costs[name] for name in budgets},
@@ -304,111 +157,15 @@ def _front(
             },
         )
         files = {device: root / r.artifact for device, r in rows.items()}
-        candidates.append(_Candidate(row, member.architecture.resolution, files))
-    return tuple(candidates)
-
-
-@contextmanager
-def _beside(config: Config, data: str, work: Path) -> Iterator[None]:
-    """Train the baselines in another process, on the other core; wait for them at the end."""
-    context = multiprocessing.get_context("spawn")
-    other = context.Process(target=_train_baselines, args=(config, data, work, os.getpid()), daemon=True)
-    other.start()
-    try:
-        yield
-        other.join()  # had it failed, this process would train what is missing, or say why not
-    finally:
-        other.terminate()
-
-
-def _train_baselines(config: Config, data: str, work: Path, parent: int) -> None:
-    progress, space = Narrator(), find_space(config.space)
-    images = load_data(
-        data,
-        size=space.resolutions[-1],
-        val_fraction=VAL_FRACTION,
-        flip=config.training.flip is not False,
-        seed=config.training.seed,
-    )
-    space = find_space(config.space, n_classes=images.n_classes)
-
-    def orphaned() -> bool:  # the parent was killed, and its successor trains in the same folders
-        return os.getppid() != parent
-
-    for scale in config.scales:
-        _train_baseline(config, space, scale, images, work, progress, orphaned)
-
-
-def _train_baseline(
-    config: Config,
-    space: MobileSpace,
-    scale: float,
-    data: ImageData,
-    work: Path,
-    progress: Progress,
-    orphaned: Callable[[], bool] = lambda: False,
-) -> nn.Sequential:
-    training = replace(config.training, epochs=baseline_epochs(config, space))
-    with progress.task(f"training baseline x{scale:g}", training.epochs) as task:
-
-        def tell(at: TrainProgress) -> None:
-            if orphaned():
-                raise SystemExit("the benchmark was killed")
-            done = at.epoch - 1 + at.step / at.n_steps
-            task.update(done, note=f"loss {at.loss:.3f}, {at.images_per_s:.0f} images/s")
-
-        folder = _baseline_folder(work, scale)
-        return train_network(scale_widths(space, scale), middle(space), data, training, folder, progress=tell)
-
-
-def _baseline_folder(work: Path, scale: float) -> Path:
-    return work / "baselines" / f"x{scale:g}"
-
-
-def _baselines(
-    config: Config, space: MobileSpace, data: ImageData, work: Path, phases: _Phases, progress: Progress
-) -> tuple[_Candidate, ...]:
-    arch, candidates = middle(space), []
-    for scale in config.scales:
-        title, scaled, folder = (
-            f"baseline x{scale:g}",
-            scale_widths(space, scale),
-            _baseline_folder(work, scale),
-        )
-        with phases(f"train {title}, what was left"):
-            network = _train_baseline(config, space, scale, data, work, progress)
-        files = {}
-        with phases(f"compile {title}"):
-            for device in DEVICES.values():
-                writer = device_exporter(DeviceProfile.find(device))
-                files[device] = folder / f"{device}{writer.suffix}"
-                side = arch.resolution
-                writer.export(network, (1, 3, side, side), files[device], precision=PRECISION)
-        log = read_log(folder)
-        row = Row(
-            id=f"{scale:g}",
-            group="baseline",
-            architecture=arch.to_json() | {"width_multiplier": scale},
-            params=_params(scaled, arch),
-            macs=_macs(scaled, arch),
-            val_accuracy=log[-1]["evaluations"]["network"]["top1"],
-            test_accuracy={},
-            predicted_ms={},
-            budget_ms={},
-            size_bytes={},
-            timed={},
-            verified={},
-            train_seconds=sum(epoch["seconds"] for epoch in log),
-        )
-        candidates.append(_Candidate(row, arch.resolution, files))
+        candidates.append(Candidate(row, member.architecture.resolution, files))
     return tuple(candidates)
 
 
 def _judge(
-    candidates: Sequence[_Candidate],
+    candidates: Sequence[Candidate],
     data: ImageData,
     config: Config,
-    phases: _Phases,
+    phases: Phases,
     progress: Progress,
 ) -> tuple[Row, ...]:
     """Return the rows with the accuracy, time and size of every compiled file."""
