@@ -13,14 +13,8 @@ from edgewright.spaces import Architecture, MobileSpace, Operator
 from edgewright.spaces.architecture import FloatArray, IntArray
 from edgewright.supernet.plain import network_from_architecture
 
+N_SIZED = 8  # five unknowns, and a few more for the fit's error
 Cost = Callable[[IntArray], FloatArray]
-
-
-def folded_weights(operator: Operator) -> int:
-    """Return the numbers that an artifact stores once BatchNorm is folded: one a channel fewer each."""
-    mid, out = operator.mid_channels, operator.out_channels
-    norms = {"stem": out, "mbconv": mid * (2 if operator.has_expansion else 1) + out, "head": mid}
-    return operator.params - norms[operator.kind]
 
 
 def macs(space: MobileSpace) -> Cost:
@@ -36,36 +30,53 @@ def params(space: MobileSpace) -> Cost:
 def size_bytes(space: MobileSpace, targets: Sequence[tuple[str, str]]) -> Cost:
     """Return the bytes of the compiled file of encodings; the largest where there are several targets.
 
-    An artifact is weights and a graph: ``bytes = a · weights + b · operators``. ``a`` and ``b`` are
-    solved from the real files of the smallest and the largest network, so that they hold for every
-    runtime and precision.
+    An artifact is weights, what each channel needs beside them (a bias, in int8 a scale too) and a
+    graph, so its size is a sum over operators. What each of these takes in a runtime's format is
+    fitted to the real files of :data:`N_SIZED` networks; the fit's own error is added twice, since
+    sizes are hard budgets.
 
     Args:
         space: the networks.
         targets: runtime and precision of each.
     """
-    fitted = [_fit_size(space, *target) for target in targets] or [(4.0, 0.0)]
-    weights = space.tabulate(lambda op: float(folded_weights(op)))
-    operators = space.tabulate(lambda op: 1.0)
+    fitted = [_fit_size(space, *target) for target in targets] or [np.array([4.0, 4.0, 0.0, 0.0, 0.0])]
+    costs = [_tabulated(space, coefficients) for coefficients in fitted]
 
     def cost(X: IntArray) -> FloatArray:
-        each = np.stack([a * weights(X) + b * operators(X) for a, b in fitted])
-        largest: FloatArray = each.max(axis=0)
+        largest: FloatArray = np.stack([one(X) for one in costs]).max(axis=0)
         return largest
 
     return cost
 
 
-def _fit_size(space: MobileSpace, runtime: str, precision: str) -> tuple[float, float]:
-    ends = (space.smallest(), space.largest())
-    rows = [
-        (sum(folded_weights(op) for op in space.operators(arch)), len(space.operators(arch))) for arch in ends
-    ]
-    sizes = [_exported_bytes(space, arch, runtime, precision) for arch in ends]
-    if rows[0][0] * rows[1][1] == rows[1][0] * rows[0][1]:  # a space of one network
-        return sizes[0] / rows[0][0], 0.0
-    a, b = np.linalg.solve(np.array(rows, dtype=np.float64), np.array(sizes, dtype=np.float64))
-    return float(a), float(b)
+def _tabulated(space: MobileSpace, coefficients: FloatArray) -> Cost:
+    return space.tabulate(lambda op: float(_size_features(op) @ coefficients))
+
+
+def _size_features(op: Operator) -> FloatArray:
+    """Return what an artifact stores of an operator: weights, channels, and its graph by parts."""
+    mid, out, squeeze = op.mid_channels, op.out_channels, op.se_channels
+    # Channels that BatchNorm folds into, and those that have a bias of their own.
+    folded = {"stem": out, "mbconv": mid * (1 + op.has_expansion) + out, "head": mid}[op.kind]
+    biased = {"stem": 0, "mbconv": squeeze + mid if op.se else 0, "head": out}[op.kind]
+    weights = op.params - 2 * folded - biased
+    channels = folded + biased + op.hidden_channels
+    return np.array([weights, channels, 1.0, op.se, op.residual], dtype=np.float64)
+
+
+def _fit_size(space: MobileSpace, runtime: str, precision: str) -> FloatArray:
+    """Return the bytes of each feature, fitted by least squares of the relative error."""
+    ends = np.stack([space.encode(space.smallest()), space.encode(space.largest())])
+    others = space.sample(np.random.default_rng(0), N_SIZED - 2)
+    networks = [space.decode(x) for x in np.unique(np.concatenate([ends, others]), axis=0)]
+    n_bytes = np.array(
+        [_exported_bytes(space, arch, runtime, precision) for arch in networks], dtype=np.float64
+    )
+    F = np.stack([sum(map(_size_features, space.operators(arch)), np.zeros(5)) for arch in networks])
+    A = F / n_bytes[:, None]  # (n, 5)
+    coefficients = np.linalg.lstsq(A, np.ones(len(A)), rcond=None)[0].astype(np.float64)
+    found: FloatArray = coefficients * (1 + 2 * float(np.abs(A @ coefficients - 1).max()))
+    return found
 
 
 def _exported_bytes(space: MobileSpace, arch: Architecture, runtime: str, precision: str) -> int:

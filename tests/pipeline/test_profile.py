@@ -1,0 +1,32 @@
+import pytest
+from doubles.tiny_chain import PROFILE
+
+from edgewright.errors import UsageError
+from edgewright.pipeline.profile import profile_device
+
+
+def test_a_table_is_measured_once_and_again_when_asked(chain, tmp_path):
+    first = profile_device("litert", chain.space, tables=tmp_path, preset=PROFILE)
+    assert not first.reused
+    assert set(first.table.entries) == set(chain.space.all_operators())
+    assert not first.table.failures
+    assert "operators of mobilenetv3-small-image@16:4" in first.text()
+    kept = profile_device("litert", chain.space, tables=tmp_path, preset=PROFILE)
+    assert kept.reused
+    assert kept.table.table_id == first.table.table_id
+    anew = profile_device("litert", chain.space, tables=tmp_path, preset=PROFILE, again=True, seed=1)
+    assert not anew.reused
+    assert anew.table.settings["seed"] == 1
+    assert [path.name for path in first.path.parent.iterdir()] == [first.path.name], "no journal is left"
+
+
+@pytest.mark.parametrize("device", ["cpu", "litert"])
+def test_int8_is_measured_like_any_precision(chain, tmp_path, device):
+    found = profile_device(device, chain.space, precision="int8", tables=tmp_path, preset=PROFILE)
+    assert found.path.name.endswith("-int8.json")
+    assert not found.table.failures
+
+
+def test_an_unknown_preset_is_answered_with_the_known_ones(chain, tmp_path):
+    with pytest.raises(UsageError, match="known: quick, default, thorough"):
+        profile_device("cpu", chain.space, tables=tmp_path, preset="hasty")

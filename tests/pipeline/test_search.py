@@ -1,0 +1,112 @@
+import numpy as np
+import pytest
+from doubles.tiny_chain import BUDGET, EVALUATIONS
+
+from edgewright.errors import BudgetError, InfeasibleBudgetError, RunError
+from edgewright.latency.predictor import LatencyPredictor
+from edgewright.latency.table import LatencyTable
+from edgewright.pipeline.costs import macs, size_bytes
+from edgewright.pipeline.front import load_front
+from edgewright.pipeline.lock import exclusive
+from edgewright.pipeline.search import SearchOptions, search_run
+from edgewright.pipeline.trained import TrainedRun
+from edgewright.search.budget import QUANTITIES
+
+
+def options(chain, **changes):
+    defaults = {"evaluations": 4, "tables": chain.tables, "surrogate": "ridge"}
+    return SearchOptions(**(defaults | changes))
+
+
+def test_every_row_is_the_networks_own_error_and_costs(chain):
+    trained = TrainedRun.open(chain.run)
+    predictor = LatencyPredictor(LatencyTable.load(chain.table("cpu")), trained.space)
+    members = load_front(chain.run).members
+    assert len(members) == EVALUATIONS
+    for member in members[:: EVALUATIONS // 3]:
+        assert member.costs["error"] == trained.evaluate(member.architecture).error
+        assert member.costs["cpu"] == predictor.predict_one(member.architecture)
+
+
+def test_smallest_and_largest_are_among_the_first(chain):
+    space = chain.space
+    members = load_front(chain.run).members[:2]
+    assert {member.architecture for member in members} == {space.smallest(), space.largest()}
+
+
+def test_only_networks_within_every_budget_are_evaluated(chain, trained_only):
+    space = chain.space
+    predictor = LatencyPredictor(LatencyTable.load(chain.table("cpu")), space)
+    ends = [predictor.predict_one(arch) for arch in (space.smallest(), space.largest())]
+    middle = ends[0] + 0.3 * (ends[1] - ends[0])
+    X = np.stack([space.encode(space.smallest()), space.encode(space.largest())])
+    m = float(macs(space)(X).mean())
+    found = search_run(
+        trained_only, options(chain, evaluations=12, budget=f"cpu={middle}ms,macs={m},size=1MB")
+    )
+    rows = found.front.members
+    assert len(rows) == 12
+    assert {"error", "cpu", "macs", "size"} == rows[0].costs.keys()
+    assert found.front.objectives == ("error", "cpu"), "what is only counted is only limited"
+    for row in rows:
+        # The table's own error is taken off a device's budget: the prediction stays below by it.
+        assert row.costs["cpu"] * (1 + predictor.error_p95) <= middle * (1 + 1e-9)
+        assert row.costs["macs"] <= m
+        assert row.costs["size"] <= 1e6
+    expected = size_bytes(space, [("onnxruntime", "fp32")])(np.array([rows[0].x]))[0]
+    assert rows[0].costs["size"] == expected
+
+
+def test_without_budgets_macs_stand_for_cost(chain, trained_only):
+    assert search_run(trained_only, options(chain)).front.objectives == ("error", "macs")
+
+
+def test_names_of_every_kind_can_be_minimised(chain, trained_only):
+    names = ("litert", *QUANTITIES)
+    found = search_run(trained_only, options(chain, objectives=",".join(names)))
+    assert found.front.objectives == ("error", *names)
+    assert found.devices == ("litert",)
+    assert 0 <= found.hypervolume <= 1
+    assert f"{len(found.front.members)} networks evaluated" in found.text()
+
+
+def test_the_same_seed_gives_the_same_archive_and_another_does_not(chain, trained_only):
+    found = [
+        [
+            m.x
+            for m in search_run(
+                trained_only, options(chain, name=name, seed=seed, evaluations=8)
+            ).front.members
+        ]
+        for name, seed in (("a", 1), ("b", 1), ("c", 2))
+    ]
+    assert found[0] == found[1] != found[2]
+
+
+def test_a_refusal_comes_before_anything_is_written(chain, trained_only):
+    with pytest.raises(InfeasibleBudgetError, match="the least is"):
+        search_run(trained_only, options(chain, budget="cpu=1us"))
+    with pytest.raises(BudgetError):
+        search_run(trained_only, options(chain, budget="cpu=1MB"))
+    assert not (trained_only / "searches").exists()
+
+
+def test_a_budget_between_the_least_and_the_least_with_the_tables_error_is_refused(chain, trained_only):
+    predictor = LatencyPredictor(LatencyTable.load(chain.table("cpu")), chain.space)
+    least = predictor.predict_one(chain.space.smallest())
+    margin = predictor.error_p95
+    assert margin > 0.001, "else there is no such budget"
+    with pytest.raises(InfeasibleBudgetError):
+        search_run(trained_only, options(chain, budget=f"cpu={least * (1 + margin / 2)}ms"))
+    met = search_run(
+        trained_only, options(chain, evaluations=1, budget=f"cpu={least * (1 + margin) * 1.01}ms")
+    )
+    assert len(met.front.members) == 1
+
+
+def test_an_archive_in_which_another_process_searches_is_left_alone(chain, own_run):
+    folder = own_run / "searches" / "default"
+    asked = options(chain, budget=BUDGET, evaluations=EVALUATIONS, surrogate="auto")
+    with exclusive(folder), pytest.raises(RunError, match="another process"):
+        search_run(own_run, asked)
+    assert len(search_run(own_run, asked).front.members) == EVALUATIONS

@@ -1,0 +1,53 @@
+import shutil
+
+import numpy as np
+import pytest
+from doubles.tiny_chain import PROFILE, SPACE
+
+from edgewright.devices.profile import DeviceProfile
+from edgewright.errors import PrecisionError, TableError
+from edgewright.pipeline.profile import profile_device
+from edgewright.pipeline.tables import choose_precision, device_cost, find_table, table_path
+from edgewright.spaces import find_space
+
+CPU = DeviceProfile.find("cpu")
+
+
+def test_the_profiles_first_precision_is_the_default():
+    assert choose_precision(CPU, None) == "fp32"
+    assert choose_precision(CPU, "int8") == "int8"
+    with pytest.raises(PrecisionError, match="no precision 'fp16'; it has fp32, int8"):
+        choose_precision(CPU, "fp16")
+
+
+def test_a_table_lies_where_its_name_says(chain):
+    assert table_path(chain.tables, CPU, chain.space, "fp32") == chain.table("cpu")
+    assert chain.table("cpu").is_file()
+
+
+def test_the_table_of_a_wider_space_serves_a_part_of_it(chain, tmp_path):
+    wide = find_space("mobilenetv3-small-image@16+24", n_classes=4)
+    made = profile_device("cpu", wide, tables=tmp_path, preset=PROFILE)
+    assert find_table(tmp_path, CPU, chain.space, "fp32").table_id == made.table.table_id
+    shutil.copytree(chain.tables, tmp_path, dirs_exist_ok=True)
+    assert find_table(tmp_path, CPU, chain.space, "fp32").space_name == chain.space.name, (
+        "its own comes first"
+    )
+    with pytest.raises(TableError, match=r"edgewright profile local-cpu-onnxruntime --space .*@32:4"):
+        find_table(tmp_path, CPU, find_space("mobilenetv3-small-image@32", n_classes=4), "fp32")
+
+
+def test_other_classes_need_another_table(chain):
+    with pytest.raises(TableError, match="edgewright profile"):
+        find_table(chain.tables, CPU, find_space(SPACE, n_classes=9), "fp32")
+
+
+def test_a_devices_cost_is_its_tables_prediction(chain):
+    cost = device_cost("cpu", chain.space, tables=chain.tables, precision=None, allow_foreign=False)
+    ends = np.stack([chain.space.encode(a) for a in (chain.space.smallest(), chain.space.largest())])
+    small, large = cost.predict_ms(ends)
+    assert 0 < small < large
+    assert cost.margin == cost.table.validation.p95_percent / 100
+    told = cost.to_json()
+    assert told["device"] == "local-cpu-onnxruntime"
+    assert told["profile"] == str(CPU.path.resolve())
