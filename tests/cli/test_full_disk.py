@@ -52,7 +52,9 @@ def test_training_goes_on_to_the_same_weights(edgewright, chain, disk, tmp_path)
         )
 
     disk.fill(leave=12 * MEGABYTE)  # the first checkpoint fits, the second beside it does not
-    edgewright(*command(disk.path / "run")).refusal(2, "no space left", "free some, then run the same command")
+    edgewright(*command(disk.path / "run")).refusal(
+        2, "no space left", "free some, then run the same command"
+    )
     saved = contents(disk.path / "run")
     assert "checkpoint-0001.safetensors" in saved
     edgewright(*command(disk.path / "run")).refusal(2, "no space left", "what was saved before is intact")

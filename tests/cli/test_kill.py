@@ -52,7 +52,9 @@ def test_training_stopped_twice_ends_with_the_weights_of_an_undisturbed_run(chai
     assert epochs_done(disturbed) >= reached + 2, "what was finished is kept"
     assert finish(start(*command(disturbed))).status == 0
     assert finish(whole).status == 0
-    assert file_digest(disturbed / "supernet.safetensors") == file_digest(undisturbed / "supernet.safetensors")
+    assert file_digest(disturbed / "supernet.safetensors") == file_digest(
+        undisturbed / "supernet.safetensors"
+    )
     assert sorted(contents(disturbed)) == sorted(contents(undisturbed)), "nothing is left lying about"
 
 

@@ -1,1 +1,12 @@
+import tomllib
+from pathlib import Path
+
+import pytest
 from doubles.chain_fixtures import brisk, chain, one_thread, own_run, trained_only  # noqa: F401
+
+
+@pytest.fixture
+def extras():
+    """The optional extras that the project declares."""
+    text = (Path(__file__).parents[2] / "pyproject.toml").read_text("utf-8")
+    return set(tomllib.loads(text)["project"]["optional-dependencies"])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
@@ -13,6 +14,9 @@ if TYPE_CHECKING:
     from rich.progress import TaskID
 
     from edgewright.pipeline.progress import Task
+
+
+REDRAW_S = 0.1  # of progress bars
 
 
 class Console:
@@ -48,8 +52,11 @@ class Console:
         # rich's progress costs 60 ms to import, which --help should not pay.
         from rich import console, progress
 
-        if self._live is not None:  # a task inside a task gets its own line
-            yield _BarTask(self._live, self._live.add_task(description, total=total))
+        if self._live is not None:  # a task inside a task has its own line until it is done
+            inner = self._live.add_task(description, total=total, note="")
+            self._live.refresh()
+            yield _BarTask(self._live, inner)
+            self._live.remove_task(inner)
             return
         with progress.Progress(
             progress.TextColumn("{task.description}"),
@@ -59,6 +66,8 @@ class Console:
             progress.TimeRemainingColumn(),
             progress.TextColumn("{task.fields[note]}"),
             console=console.Console(stderr=True),
+            # rich would redraw from a thread of its own, in the middle of what is being measured.
+            auto_refresh=False,
         ) as live:
             self._live = live
             try:
@@ -75,8 +84,12 @@ class _QuietTask:
 class _BarTask:
     def __init__(self, live: RichProgress, task: TaskID) -> None:
         self._live, self._task = live, task
+        self._drawn = 0.0
 
     def update(self, done: float, total: float | None = None, note: str = "") -> None:
         self._live.update(self._task, completed=done, note=note)
         if total is not None:
             self._live.update(self._task, total=total)
+        if time.monotonic() - self._drawn > REDRAW_S:
+            self._live.refresh()
+            self._drawn = time.monotonic()

@@ -1,0 +1,64 @@
+import pytest
+
+from edgewright.errors import BudgetError, InfeasibleBudgetError, RunError, UsageError
+from edgewright.pipeline.front import load_front
+
+
+@pytest.fixture
+def front(chain):
+    return load_front(chain.run)
+
+
+def test_the_front_is_what_nothing_beats(front):
+    best = front.best
+    assert best
+    for member in front.members:
+        beaten = any(
+            all(other.costs[n] <= member.costs[n] for n in front.objectives)
+            and any(other.costs[n] < member.costs[n] for n in front.objectives)
+            for other in front.members
+        )
+        assert member.on_front is not beaten
+    assert [m.accuracy for m in best] == sorted((m.accuracy for m in best), reverse=True)
+
+
+def test_a_member_is_found_by_its_id(front):
+    assert front.find("3").id == "3"
+    with pytest.raises(RunError, match="front show"):
+        front.find("03")
+
+
+def test_picks_lie_on_the_front_and_under_the_limits(front):
+    assert front.pick().accuracy == front.best[0].accuracy
+    fastest = front.pick(prefer="latency")
+    assert fastest.costs["cpu"] == min(m.costs["cpu"] for m in front.members)
+    limit = fastest.costs["cpu"] * 1.0001
+    assert front.pick(under=f"cpu={limit}ms").costs["cpu"] <= limit
+    assert front.pick(prefer="knee") in front.best
+
+
+@pytest.mark.parametrize(
+    ("under", "prefer", "error"),
+    [
+        ("cpu=1us", "accuracy", InfeasibleBudgetError),
+        ("cpu=1MB", "accuracy", BudgetError),
+        ("pi5=1ms", "accuracy", BudgetError),
+        ("", "beauty", UsageError),
+    ],
+)
+def test_what_cannot_be_picked(front, under, prefer, error):
+    with pytest.raises(error):
+        front.pick(under, prefer)
+
+
+@pytest.mark.parametrize("n", [1, 2, 3, 99])
+def test_finalists_are_of_the_front_without_repeats(front, n):
+    chosen = front.finalists(n)
+    assert len(chosen) == len({member.id for member in chosen}) == min(n, len(front.best))
+    assert all(member.on_front for member in chosen)
+    assert chosen[0].accuracy == front.best[0].accuracy
+
+
+def test_a_run_without_a_search_is_answered_with_the_command(trained_only):
+    with pytest.raises(RunError, match="edgewright search"):
+        load_front(trained_only)

@@ -1,0 +1,46 @@
+import json
+from dataclasses import replace
+
+import pytest
+from doubles.tiny_chain import contents
+
+from edgewright.errors import BudgetViolationError, ParityError, RunError
+from edgewright.pipeline.verify import load_verification, verify_run
+
+
+def test_what_was_verified_is_read_back_as_it_was(chain):
+    found = load_verification(chain.run, "default")
+    assert found is not None
+    assert [row.device for row in found.rows] == ["local-cpu-onnxruntime", "local-cpu-litert"]
+    found.require()
+    assert json.loads(json.dumps(found.to_json()))["finalists"][0]["verdict"] == "met"
+    assert load_verification(chain.run, "other") is None
+
+
+def test_a_violated_budget_and_a_failed_parity_are_told_apart(chain):
+    found = load_verification(chain.run, "default")
+    slow = replace(found.rows[0], budget_ms=found.rows[0].measured_ms / 2)
+    with pytest.raises(BudgetViolationError, match=r"1 of 2 .*local-cpu-onnxruntime"):
+        replace(found, rows=(slow, found.rows[1])).require()
+    wrong = replace(found.rows[1], parity="failed", parity_detail="differs by 3.0 of the range")
+    with pytest.raises(ParityError, match=r"local-cpu-litert: differs by 3\.0"):
+        replace(found, rows=(slow, wrong)).require()
+
+
+def test_verifying_again_reuses_the_files(own_run):
+    verify_run(own_run, finalists=1)
+    before = contents(own_run / "artifacts")
+    verify_run(own_run, finalists=1)
+    assert contents(own_run / "artifacts") == before
+
+
+def test_a_run_is_verified_from_any_folder(own_run, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    assert all(row.verdict == "met" for row in verify_run(own_run, finalists=1).rows)
+
+
+def test_a_search_without_networks_is_refused(own_run):
+    for path in (own_run / "searches" / "default").iterdir():
+        path.unlink()
+    with pytest.raises(RunError, match="edgewright search"):
+        verify_run(own_run)
