@@ -1,0 +1,139 @@
+"""What the README tells a reader to type can be typed."""
+
+import ast
+import inspect
+import re
+import shlex
+import shutil
+import tomllib
+from pathlib import Path
+
+import pytest
+import typer
+from doubles.chain_fixtures import brisk, chain, one_thread, own_run  # noqa: F401
+
+import edgewright
+from edgewright.cli.main import app, run
+
+ROOT = Path(__file__).parents[2]
+README = (ROOT / "README.md").read_text("utf-8")
+BLOCK = re.compile(r"^```([^\n`]*)\n(.*?)^```", re.DOTALL | re.MULTILINE)
+ELSEWHERE = ("python", "toml", "json", "text")
+
+
+def commands(program, text=README):
+    """Return what is typed after ``program`` in the blocks of a document, as words."""
+    found = []
+    for language, block in BLOCK.findall(text):
+        if language.strip() in ELSEWHERE:
+            continue
+        for line in block.replace("\\\n", " ").splitlines():
+            words = shlex.split(line.strip().removeprefix("$ "), comments=True)
+            if words and words[0] == program:
+                found.append(words[1:])
+    return found
+
+
+def leaf(words):
+    """Return the command of the real tree that ``words`` name, and the words left for it."""
+    command = typer.main.get_command(app)
+    while hasattr(command, "commands"):
+        assert words, "a group of commands is named, but no command"
+        assert words[0] in command.commands, f"there is no command {words[0]!r}"
+        command, words = command.commands[words[0]], words[1:]
+    return command, words
+
+
+def read(words):
+    """Have the real parser read a command; nothing is run. Raises what the parser raises."""
+    command, rest = leaf(words)
+    command.make_context(" ".join(words), list(rest))
+
+
+def joined(words):
+    return " ".join(words)
+
+
+@pytest.mark.parametrize("words", commands("edgewright"), ids=joined)
+def test_every_command_is_one_that_edgewright_reads(words):
+    read(words)
+
+
+def test_the_check_would_notice():
+    for words in (["frobnicate"], ["device"], ["device", "lost"]):
+        with pytest.raises(AssertionError):
+            read(words)
+    for words in (["train", "--space", "x"], ["front", "pick", "run", "--beneath", "cpu=3ms"]):
+        with pytest.raises(Exception, match=r"data|--beneath"):
+            read(words)
+    text = "```console\n$ edgewright front \\\n  show run  # all\nmake x\n```\n```python\nedgewright\n```\n"
+    assert commands("edgewright", text) == [["front", "show", "run"]]
+    assert commands("make", text) == [["x"]]
+
+
+def test_every_verb_is_shown():
+    shown = {words[0] for words in commands("edgewright")} | {"demo"}
+    assert shown >= set(typer.main.get_command(app).commands)
+
+
+@pytest.mark.parametrize("words", commands("make"), ids=joined)
+def test_every_make_target_exists(words):
+    targets = re.findall(r"^([a-z]+):", (ROOT / "Makefile").read_text("utf-8"), re.MULTILINE)
+    assert set(words) <= set(targets)
+
+
+def test_every_extra_exists():
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
+    named = re.findall(r"edgewright\[([\w,-]+)\]", README)
+    assert named
+    assert {extra for names in named for extra in names.split(",")} <= project["optional-dependencies"].keys()
+
+
+def calls():
+    """Return the calls of the public API in the README's Python."""
+    blocks = [block for language, block in BLOCK.findall(README) if language.strip() == "python"]
+    nodes = [node for block in blocks for node in ast.walk(ast.parse(block))]
+    return [
+        node
+        for node in nodes
+        if isinstance(node, ast.Call)
+        and isinstance(node.func, ast.Attribute)
+        and isinstance(node.func.value, ast.Name)
+        and node.func.value.id == "ew"
+    ]
+
+
+@pytest.mark.parametrize("call", calls(), ids=ast.unparse)
+def test_every_call_of_the_api_fits_its_signature(call):
+    assert call.func.attr in edgewright.__all__
+    signature = inspect.signature(getattr(edgewright, call.func.attr))
+    signature.bind(*call.args, **{keyword.arg: keyword.value for keyword in call.keywords})
+
+
+CHEAP = ("doctor", "device", "front", "compile", "bench", "report")
+
+
+@pytest.fixture
+def here(own_run, chain, tmp_path, monkeypatch):  # noqa: F811
+    """A folder in which ``run`` and ``photos`` are what the README supposes."""
+    folder = tmp_path / "here"
+    folder.mkdir()
+    shutil.move(own_run, folder / "run")
+    shutil.copytree(chain.images, folder / "photos")
+    monkeypatch.chdir(folder)
+    return folder
+
+
+def test_the_cheap_commands_run_as_they_are_written(here, capfd):
+    ran = [words for words in commands("edgewright") if words[0] in CHEAP]
+    assert {words[0] for words in ran} == set(CHEAP)
+    for words in ran:
+        assert run(words) == 0, f"{joined(words)}: {capfd.readouterr().err}"
+
+
+@pytest.mark.slow
+def test_the_chain_runs_as_it_is_written(here, capfd):
+    shutil.rmtree(here / "run")
+    (block,) = (block for _, block in BLOCK.findall(README) if "edgewright train" in block)
+    for words in commands("edgewright", f"```\n{block}```"):
+        assert run(words) == 0, f"{joined(words)}: {capfd.readouterr().err}"
