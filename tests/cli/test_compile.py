@@ -26,7 +26,7 @@ def test_a_network_is_compiled_checked_and_described(edgewright, own_run, device
     assert manifest["classes"] == ["checker", "columns", "diagonal", "rows"]
     assert manifest["input"]["layout"] == ("NHWC" if suffix == ".tflite" else "NCHW")
     again = edgewright(*command)
-    assert f"against torch on 40 test images: {parity}" in again.out
+    assert f"against torch on 100 test images: {parity}" in again.out
     assert {path.name for path in artifact.parent.iterdir()} == {"model" + suffix, "model.json"}
 
 

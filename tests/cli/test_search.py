@@ -182,7 +182,7 @@ def test_a_run_that_is_not_there_or_not_trained(edgewright, chain, trained_only,
     edgewright("search", "--run", tmp_path / "none").refusal(2, "does not exist", "edgewright train")
     (trained_only / "supernet.safetensors").unlink()
     line = edgewright("search", "--run", trained_only).refusal(2, "has not finished", "edgewright train")
-    for option in ("--epochs 3", "--batch-size 16", "--optimizer adamw", f"--data {chain.images}"):
+    for option in ("--epochs 10", "--batch-size 16", "--optimizer adamw", f"--data {chain.images}"):
         assert option in line
 
 

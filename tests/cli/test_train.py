@@ -3,6 +3,7 @@ import shutil
 import pytest
 from doubles.tiny_chain import CLASSES, SPACE, contents
 
+VAL = ("--val-fraction", "0.25")  # as the run of the session has it
 QUICK = ("--space", SPACE, "--epochs", "1", "--batch-size", "16", "--threads", "1")
 
 
@@ -40,7 +41,7 @@ def test_a_folder_that_is_not_a_run_is_left_alone(edgewright, chain, tmp_path):
 def test_a_run_with_other_settings_is_left_alone(edgewright, chain, own_run):
     before = contents(own_run)
     line = edgewright("train", *QUICK, "--data", chain.images, "--out", own_run, "--seed", "5").refusal(
-        2, "another", "data.seed (0, now 5)", "training.epochs (3, now 1)", "--out"
+        2, "another", "data.seed (0, now 5)", "training.epochs (10, now 1)", "--out"
     )
     assert "training.batch_size" not in line
     assert contents(own_run) == before
@@ -49,7 +50,7 @@ def test_a_run_with_other_settings_is_left_alone(edgewright, chain, own_run):
 def test_images_that_changed_since_are_noticed(edgewright, own_run, chain, images):
     victim = next((images / "train" / "rows").iterdir())
     shutil.copyfile(images / "train" / "columns" / "03.jpg", victim)
-    edgewright("train", *QUICK, "--epochs", "3", "--data", images, "--out", own_run).refusal(
+    edgewright("train", *QUICK, "--epochs", "10", "--data", images, "--out", own_run).refusal(
         2, "another", "data.digest", "--out"
     )
 
@@ -101,7 +102,7 @@ def _flat(images):
         (_empty, ["too few", "checker (0)", "train/CLASS/*.jpg"]),
         (_without_test, ["test/ is missing", "test/CLASS/*.jpg"]),
         (_one_class, ["one class only", "at least two", "train/CLASS/*.jpg"]),
-        (_corrupt, ["2 of 160 images", "cannot be read", "train/rows/07.jpg", "replace or delete"]),
+        (_corrupt, ["2 of 292 images", "cannot be read", "train/rows/07.jpg", "replace or delete"]),
         (_other_classes, ["test/ lacks the classes rows", "test/ has classes that train/ lacks: bananas"]),
         (_flat, ["holds no class folders", "train/CLASS/*.jpg"]),
     ],
@@ -145,7 +146,8 @@ def test_a_damaged_checkpoint_is_told_from_a_whole_one(edgewright, chain, own_ru
     data = weights.read_bytes()
     weights.write_bytes(data[: len(data) // 2] if damage == "truncated" else data[:-4] + b"\0\0\0\1")
     command = (
-        *("train", "--space", SPACE, "--epochs", "3", "--batch-size", "16", "--optimizer", "adamw"),
+        *("train", "--space", SPACE, "--epochs", "10", "--batch-size", "16", "--optimizer", "adamw"),
+        *VAL,
         *("--threads", "1", "--data", chain.images, "--out", own_run),
     )
     edgewright(*command).refusal(2, "truncated or changed", "delete")
@@ -154,7 +156,8 @@ def test_a_damaged_checkpoint_is_told_from_a_whole_one(edgewright, chain, own_ru
 def test_a_lost_log_takes_nothing_from_a_finished_run(edgewright, chain, own_run):
     (own_run / "train.jsonl").unlink()
     command = (
-        *("train", "--space", SPACE, "--epochs", "3", "--batch-size", "16", "--optimizer", "adamw"),
+        *("train", "--space", SPACE, "--epochs", "10", "--batch-size", "16", "--optimizer", "adamw"),
+        *VAL,
         *("--data", chain.images, "--out", own_run),
     )
     assert "not in its log" in edgewright(*command).out

@@ -1,6 +1,6 @@
 """One whole run, made once for all tests of a session: images, supernet, tables, search, artifacts.
 
-Everything is real, only small: 160 generated JPEGs of four patterns, one resolution, a few epochs.
+Everything is real, only small: 292 generated JPEGs of four patterns, one resolution, a few epochs.
 """
 
 import fcntl
@@ -25,7 +25,8 @@ from edgewright.training.config import TrainConfig
 
 SPACE = "mobilenetv3-small-image@16"
 CLASSES = ("checker", "columns", "diagonal", "rows")
-TRAINING = TrainConfig(epochs=3, batch_size=16, optimizer="adamw", threads=1)
+TRAINING = TrainConfig(epochs=10, batch_size=16, optimizer="adamw", threads=1)
+VAL_FRACTION = 0.25
 PROFILE = ProfileConfig(passes=1, rounds=3, n_fit=8, n_validate=6, network_ms=20.0, max_repeats=0)
 BUDGET = "cpu=50ms,litert=50ms"  # a loaded machine meets it too
 EVALUATIONS = 20
@@ -66,7 +67,7 @@ class Chain:
         return next(path for path in files if path.suffix != ".json")
 
 
-def write_images(root, *, classes=CLASSES, n_train=30, n_test=10):
+def write_images(root, *, classes=CLASSES, n_train=48, n_test=25):
     """Write an ImageFolder tree of noisy patterns, 20 x 18 pixels."""
     rng = np.random.default_rng(0)
     rows, columns = np.indices((18, 20))
@@ -75,7 +76,7 @@ def write_images(root, *, classes=CLASSES, n_train=30, n_test=10):
             folder = root / split / name
             folder.mkdir(parents=True)
             for i in range(n):
-                shift, period = rng.integers(0, 8), int(rng.integers(4, 7))
+                shift, period = rng.integers(0, 8), int(rng.integers(4, 6))
                 waves = {
                     "rows": rows + shift,
                     "columns": columns + shift,
@@ -83,7 +84,7 @@ def write_images(root, *, classes=CLASSES, n_train=30, n_test=10):
                     "checker": (rows // 3 + columns // 3) * 3 + shift,
                 }
                 bright = (waves[name] % period < period // 2)[..., None] * rng.integers(90, 160, 3)
-                pixels = bright + rng.integers(0, 90, (18, 20, 3))
+                pixels = bright + rng.integers(0, 60, (18, 20, 3))
                 Image.fromarray(pixels.clip(0, 255).astype(np.uint8)).save(folder / f"{i:02}.jpg")
     return root
 
@@ -105,7 +106,7 @@ def build(root):
     """Make the run in ``root``; return it."""
     chain = Chain(root)
     write_images(chain.images)
-    train_run(SPACE, str(chain.images), chain.run, TRAINING)
+    train_run(SPACE, str(chain.images), chain.run, TRAINING, val_fraction=VAL_FRACTION)
     for device in DEVICES:
         profile_device(device, chain.space, tables=chain.tables, preset=PROFILE)
     options = SearchOptions(budget=BUDGET, evaluations=EVALUATIONS, tables=chain.tables)

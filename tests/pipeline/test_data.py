@@ -10,7 +10,7 @@ def test_digits_and_folders_are_told_apart(chain):
     assert not digits.flip
     photos = load_data(str(chain.images), size=12, val_fraction=0.2)
     assert photos.classes == ("checker", "columns", "diagonal", "rows")
-    assert (len(photos.train), len(photos.val), len(photos.test)) == (96, 24, 40)
+    assert (len(photos.train), len(photos.val), len(photos.test)) == (152, 40, 100)
 
 
 def test_the_seed_decides_the_split_and_the_digest_shows_it(chain):

@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import pytest
 from doubles.tiny_chain import PROFILE
 
@@ -22,7 +24,8 @@ def test_a_table_is_measured_once_and_again_when_asked(chain, tmp_path):
 
 @pytest.mark.parametrize("device", ["cpu", "litert"])
 def test_int8_is_measured_like_any_precision(chain, tmp_path, device):
-    found = profile_device(device, chain.space, precision="int8", tables=tmp_path, preset=PROFILE)
+    brief = replace(PROFILE, n_fit=4, n_validate=2)
+    found = profile_device(device, chain.space, precision="int8", tables=tmp_path, preset=brief)
     assert found.path.name.endswith("-int8.json")
     assert not found.table.failures
 

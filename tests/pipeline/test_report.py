@@ -1,5 +1,5 @@
 import pytest
-from doubles.tiny_chain import EVALUATIONS
+from doubles.tiny_chain import EVALUATIONS, TRAINING
 
 from edgewright.pipeline.report import gather, write_report
 
@@ -14,7 +14,7 @@ def test_a_finished_run_gathers_everything(chain):
     assert all(table.mape is not None and not table.foreign for table in data.tables)
     assert {point.role for point in data.predictions} == {"fit", "validate", "finalist"}
     assert data.hypervolume[-1].evaluations == EVALUATIONS
-    assert len(data.training) == 3
+    assert len(data.training) == TRAINING.epochs
     assert len(data.finalists) == 2
     assert data.provenance["Data"]["source"] == str(chain.images)
 
@@ -22,13 +22,13 @@ def test_a_finished_run_gathers_everything(chain):
 def test_a_run_without_a_search_gathers_its_training(trained_only):
     data = gather(trained_only)
     assert (data.points, data.tables, data.finalists) == ((), (), ())
-    assert len(data.training) == 3
+    assert len(data.training) == TRAINING.epochs
 
 
 def test_a_log_that_was_edited_is_read_as_far_as_it_goes(trained_only):
     log = trained_only / "train.jsonl"
     log.write_text(log.read_text() + '"torn"\n{"epoch": 9}\n{"epoch"')
-    assert len(gather(trained_only).training) == 3
+    assert len(gather(trained_only).training) == TRAINING.epochs
 
 
 def test_a_table_that_is_gone_is_left_out(own_run, chain, tmp_path):

@@ -44,7 +44,7 @@ def test_a_run_describes_itself_and_tells_how_far_it_is(chain, tmp_path):
     assert "validation largest" in listener.updates[-1][1]
     described = json.loads((tmp_path / "run" / "run.json").read_text())
     assert described["data"]["source"] == str(chain.images)
-    assert (described["data"]["n_train"], described["data"]["n_test"]) == (108, 40)
+    assert (described["data"]["n_train"], described["data"]["n_test"]) == (172, 100)
 
 
 def test_the_same_seed_gives_the_same_weights_and_another_does_not(chain, tmp_path):

@@ -23,7 +23,7 @@ def test_evaluating_twice_gives_the_same_error(trained):
     arch = trained.space.decode(trained.space.sample(np.random.default_rng(2), 1)[0])
     assert trained.evaluate(arch) == trained.evaluate(arch)
     torch.manual_seed(5)  # nothing reads the global generator
-    assert trained.evaluate(arch, "test").n == 40
+    assert trained.evaluate(arch, "test").n == 100
 
 
 def test_images_are_spread_over_the_split_and_prepared(trained):
@@ -31,7 +31,7 @@ def test_images_are_spread_over_the_split_and_prepared(trained):
     assert images.shape == (8, 3, 16, 16)
     assert images.dtype == np.float32
     assert set(labels) == {0, 1, 2, 3}
-    assert trained.images("test", 16, 9999)[0].shape[0] == 40
+    assert trained.images("test", 16, 9999)[0].shape[0] == 100
     assert trained.calibration_images(16, 5).shape == (5, 3, 16, 16)
 
 
