@@ -193,7 +193,7 @@ def run_demo(
     verification = verify_run(run, finalists=chosen.finalists, progress=progress)
     engine, note = None, ""
     try:
-        engine = compile_pick(run, searched.front.best[0].id, GPU, precision="fp16", progress=progress)
+        engine = compile_pick(run, verification.rows[0].id, GPU, precision="fp16", progress=progress)
     except MissingExtraError as error:
         note = f"no TensorRT-RTX engine: {error}"
     report = write_report(run, title="Handwritten digits on this machine", out=out / "report.html")
