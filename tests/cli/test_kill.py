@@ -1,4 +1,4 @@
-"""Ctrl-C and kill -9 in each long verb: the same command goes on and ends as if nothing had happened."""
+"""Ctrl-C, SIGTERM and kill -9 in each long verb: the same command ends as if nothing had happened."""
 
 import json
 import shutil
@@ -17,7 +17,7 @@ pytestmark = pytest.mark.skipif(not hasattr(signal, "SIGKILL"), reason="kill -9 
 
 
 def interrupted(outcome):
-    """Check what Ctrl-C promises: one line, status 130."""
+    """Check what Ctrl-C, and SIGTERM like it, promises: one line, status 130."""
     lines = [line for line in outcome.err.splitlines() if line.startswith("edgewright: ")]
     assert outcome.status == 130, outcome
     assert len(lines) == 1
@@ -41,7 +41,7 @@ def test_training_stopped_twice_ends_with_the_weights_of_an_undisturbed_run(chai
     def command(out):
         return (
             *("train", "--space", SPACE, "--data", chain.images, "--out", out, "--epochs", "7"),
-            *("--batch-size", "8", "--optimizer", "adamw", "--threads", "1"),
+            *("--batch-size", "16", "--optimizer", "adamw", "--threads", "1"),
         )
 
     whole = start(*command(undisturbed))
@@ -94,7 +94,9 @@ def test_a_search_stopped_twice_ends_with_the_archive_of_an_undisturbed_one(chai
     reached = evaluated(archive)
     assert 4 <= reached < 30
     interrupted(
-        stop_when(start(*command(trained_only)), lambda: evaluated(archive) > max(reached, 16), signal.SIGINT)
+        stop_when(
+            start(*command(trained_only)), lambda: evaluated(archive) > max(reached, 16), signal.SIGTERM
+        )
     )
     assert evaluated(archive) < 30
     assert finish(start(*command(trained_only))).status == 0
