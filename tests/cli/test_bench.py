@@ -1,3 +1,5 @@
+import json
+
 import pytest
 
 
@@ -15,6 +17,11 @@ def test_a_broken_budget_is_status_3_and_says_by_how_much(edgewright, chain):
     found = edgewright("bench", chain.artifact("cpu"), "--on", "cpu", "--budget", "0.1us")
     found.refusal(3, "% over its budget of 0.0001 ms", "edgewright front pick")
     assert "median" in found.out
+    document = json.loads(
+        edgewright("bench", chain.artifact("cpu"), "--on", "cpu", "--budget", "1us", "--json").out
+    )
+    assert document["exit_code"] == 3
+    assert document["median_ms"] > 0.001
 
 
 @pytest.mark.parametrize("budget", ["4", "4MB", "fast", "-1ms", "cpu=4ms", "4ms,5ms"])

@@ -17,6 +17,11 @@ def test_a_result_is_text_or_one_json_document(capsys):
     assert json.loads(capsys.readouterr().out) == {"a": 1}
 
 
+def test_numbers_that_json_cannot_say_become_null(capsys):
+    Console(as_json=True).result({"a": float("nan"), "b": [float("inf"), 1.5]}, "")
+    assert json.loads(capsys.readouterr().out) == {"a": None, "b": [None, 1.5]}
+
+
 def test_what_is_told_on_the_way_never_mixes_with_the_result(capsys):
     Console().say("half way")
     Console(as_json=True).say("half way")

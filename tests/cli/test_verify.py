@@ -24,6 +24,12 @@ def test_a_violated_budget_is_status_3_and_says_by_how_much(edgewright, own_run)
     line = found.refusal(3, "1 of 2", "local-cpu-onnxruntime", "edgewright front pick")
     assert "%" in line
     assert "violated" in found.out
+    told = edgewright("verify", own_run, "--finalists", "1", "--json")
+    assert told.status == 3
+    document = json.loads(told.out)  # one, with both
+    assert document["exit_code"] == 3
+    assert "local-cpu-onnxruntime" in document["error"]
+    assert [row["verdict"] for row in document["finalists"]] == ["violated", "met"]
     # It is on record, and shown in the report.
     assert edgewright("report", own_run).status == 0
 

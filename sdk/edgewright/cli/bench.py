@@ -25,5 +25,4 @@ def bench(
 
     console = Console(as_json)
     result = bench_artifact(artifact, device, budget=budget, progress=console)
-    console.result(result.to_json(), result.text())
-    result.require()
+    console.result(result.to_json(), result.text(), result.require)

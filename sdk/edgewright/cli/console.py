@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import json
+import math
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
+
+from edgewright.errors import SDKError
 
 if TYPE_CHECKING:
     from rich.progress import Progress as RichProgress
@@ -17,6 +20,18 @@ if TYPE_CHECKING:
 
 
 REDRAW_S = 0.1  # of progress bars
+
+
+class ToldError(Exception):
+    """A result that is not good enough, told already.
+
+    Args:
+        error: why.
+    """
+
+    def __init__(self, error: SDKError) -> None:
+        super().__init__(str(error))
+        self.error = error
 
 
 class Console:
@@ -30,9 +45,28 @@ class Console:
         self.as_json = as_json
         self._live: RichProgress | None = None
 
-    def result(self, value: Any, text: str) -> None:
-        """Print a command's result: ``value`` as JSON, or ``text``."""
-        print(json.dumps(value, indent=1, allow_nan=False) if self.as_json else text)
+    def result(self, value: Any, text: str, require: Callable[[], None] | None = None) -> None:
+        """Print a command's result: ``value`` as JSON, or ``text``.
+
+        Args:
+            value: JSON values; a number that JSON cannot say becomes null.
+            text: for a reader.
+            require: raises where the result is not good enough. The result is told all the same, and
+                with ``--json`` the error is part of its one document.
+
+        Raises:
+            ToldError: ``require`` raised.
+        """
+        failure: SDKError | None = None
+        try:
+            if require is not None:
+                require()
+        except SDKError as error:
+            failure = error
+            value = {**value, "error": str(error), "exit_code": error.exit_code}
+        print(json.dumps(_finite(value), indent=1, allow_nan=False) if self.as_json else text)
+        if failure is not None:
+            raise ToldError(failure)
 
     def say(self, text: str) -> None:
         """Tell one line on stderr; nothing under ``--json``."""
@@ -74,6 +108,14 @@ class Console:
                 yield _BarTask(live, live.add_task(description, total=total, note=""))
             finally:
                 self._live = None
+
+
+def _finite(value: Any) -> Any:
+    if isinstance(value, float):
+        return value if math.isfinite(value) else None
+    if isinstance(value, dict):
+        return {key: _finite(item) for key, item in value.items()}
+    return [_finite(item) for item in value] if isinstance(value, (list, tuple)) else value
 
 
 class _QuietTask:

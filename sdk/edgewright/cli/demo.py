@@ -30,5 +30,4 @@ def demo(
 
     console = Console(as_json)
     result = run_demo(out, quick=quick, seed=seed, progress=console)
-    console.result(result.to_json(), result.text())
-    result.require()
+    console.result(result.to_json(), result.text(), result.require)

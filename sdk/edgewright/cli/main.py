@@ -30,6 +30,7 @@ from edgewright.cli import (
     train,
     verify,
 )
+from edgewright.cli.console import ToldError
 from edgewright.errors import SDKError
 
 _INTERRUPTED = 130
@@ -93,6 +94,8 @@ def run(arguments: Sequence[str]) -> int:
         return status if isinstance(status, int) else 0
     except SystemExit:  # typer's answer to a broken pipe, and to nothing else when not standalone
         return _reader_left()
+    except ToldError as told:
+        return _fail(str(told), told.error.exit_code, as_json=False)
     except SDKError as error:
         return _fail(str(error), error.exit_code, as_json)
     except _CommandLineError as error:

@@ -69,6 +69,4 @@ def search(
         verification = verify_run(run, name=name, finalists=finalists, progress=console)
         value["verification"] = verification.to_json()
         text += "\n\n" + verification.text()
-    console.result(value, text)
-    if verification is not None:
-        verification.require()
+    console.result(value, text, None if verification is None else verification.require)

@@ -23,5 +23,4 @@ def verify(
 
     console = Console(as_json)
     verification = verify_run(run, name=name, finalists=finalists, progress=console)
-    console.result(verification.to_json(), verification.text())
-    verification.require()
+    console.result(verification.to_json(), verification.text(), verification.require)
