@@ -1,3 +1,5 @@
+import shlex
+
 import pytest
 from doubles.tiny_chain import contents
 
@@ -36,3 +38,15 @@ def test_a_page_that_cannot_be_written(edgewright, own_run):
     edgewright("report", own_run, "--out", own_run / "run.json" / "x.html").refusal(
         2, "cannot write", "folder"
     )
+
+
+def test_a_run_may_be_called_anything(edgewright, own_run, chain, tmp_path):
+    odd = own_run.rename(tmp_path / "mein läuf #1?%20 'q'")
+    assert edgewright("report", odd).status == 0
+    assert edgewright("front", "show", odd).status == 0
+    assert edgewright("compile", odd, "--pick", "smallest", "--for", "litert").status == 0
+    search = ("search", "--run", odd, "--tables", chain.tables, "--name", "short", "--evaluations", "1")
+    assert edgewright(*search, "--no-verify").status == 0
+    (odd / "supernet.safetensors").unlink()
+    line = edgewright("search", "--run", odd).refusal(2, "edgewright train")
+    assert shlex.quote(str(odd)) in line
