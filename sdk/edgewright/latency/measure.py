@@ -47,6 +47,7 @@ MAX_WARM_CALLS = 30
 _FEW = 3
 # How many times longer to go on while there are too few clean samples.
 _PATIENCE = 3
+_HOPELESS = 0.1  # share of clean samples below which the machine is taken to be always like this
 
 
 @dataclass(frozen=True, slots=True)
@@ -254,7 +255,8 @@ def measure_interleaved(
     Args:
         runs: the inferences.
         rng: orders the rounds.
-        rounds: clean visits to each; on a busy machine up to three times as many are made.
+        rounds: clean visits to each; up to three times as many are made where others slow the core now
+            and then, but not where they do so all the time.
         warm_ms: time that the warm calls of a visit should fill. Operators of a few microseconds
             need many calls until caches and branch predictors know them.
         synchronize: of each inference.
@@ -274,7 +276,9 @@ def measure_interleaved(
             n_warmup.append(warm_up(run, sync, watch, window=3, max_ms=config.max_warmup_ms))
             fill = MeasureConfig(min_sample_ms=warm_ms)
             calls.append(min(max(2, _calls_per_sample(run, sync, watch, fill)), MAX_WARM_CALLS))
-        for _ in range(rounds * _PATIENCE):
+        for number in range(rounds * _PATIENCE):
+            if number >= rounds and _is_hopeless(warm):
+                break
             for index in rng.permutation(len(runs)):
                 if sum(sample.is_clean for sample in warm[index]) >= rounds:
                     continue
@@ -341,6 +345,12 @@ def _measurement(samples: Sequence[Sample], n_warmup: int, *, min_samples: int) 
     # Below the resolution a stored sample would read 0, which a table refuses.
     rounded = tuple(max(_RESOLUTION_MS, round(value, 4)) for value in values)
     return Measurement(rounded, n_warmup, len(samples) - len(values), n_slowed, n_cpu_time)
+
+
+def _is_hopeless(samples: Sequence[Sequence[Sample]]) -> bool:
+    """Return whether so few samples are clean that waiting for more is of no use."""
+    total = sum(map(len, samples))
+    return sum(sample.is_clean for each in samples for sample in each) < _HOPELESS * total
 
 
 def _nothing() -> None:

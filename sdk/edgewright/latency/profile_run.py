@@ -78,6 +78,9 @@ class ProfileRun:
         for number in range(self.config.passes + self.config.max_repeats):
             repeat = number >= self.config.passes
             operators, networks = self._due(min(number + 1, self.config.passes), clean=repeat)
+            if repeat:  # as far as the limit on visits allows
+                visits = sum(map(len, self.found.values()))
+                operators = operators[: max(0, self.config.max_visits - visits)]
             if not operators and not networks:
                 continue
             self._measure_pass(number, operators, networks)

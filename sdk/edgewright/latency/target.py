@@ -21,7 +21,8 @@ class ProfileConfig:
 
     Attributes:
         passes: visits to every operator and network, each in another segment and at another time.
-        max_visits: to operators, in all passes together; a large space gets fewer passes, at least one.
+        max_visits: to operators, in all passes together; a large space gets fewer passes, at least one,
+            and fewer repeats.
         rounds: samples of a visit to an operator.
         segment: operators that are open and timed in turns, the anchor not counted.
         warm_ms: time that the warm calls of a sample fill.
