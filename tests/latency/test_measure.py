@@ -104,7 +104,7 @@ def test_samples_of_a_core_that_is_always_slow_are_kept_and_counted():
     watch = Stopwatch(device.clock, preemptions=lambda: 0, gauge=Gauge())
     found = measure(device, watch=watch, config=MeasureConfig(max_time_ms=50))
     assert found.median_ms == 1.6
-    assert found.n_slowed == found.n > 10
+    assert found.n_slowed == found.n > 5
     assert found.verdict == "noisy"
 
 

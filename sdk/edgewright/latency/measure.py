@@ -232,7 +232,10 @@ def measure(
             enough = len(clean) >= config.min_samples
             if enough and len(clean) % 10 == 0 and _is_tight(clean, config.interval):
                 break
-            if elapsed_ms > config.max_time_ms * (1 if enough else _PATIENCE):
+            patience = 1 if enough or _is_hopeless([samples]) else _PATIENCE
+            if elapsed_ms > config.max_time_ms * patience and len(samples) >= config.min_samples:
+                break
+            if elapsed_ms > config.max_time_ms * _PATIENCE:
                 break
     return _measurement(samples, n_warmup, min_samples=max(_FEW, config.min_samples // 4))
 
