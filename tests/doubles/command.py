@@ -109,7 +109,13 @@ def _start(arguments, *, cwd=None, stdin=None, stdout=subprocess.PIPE):
         env=environment,
         cwd=cwd,
         text=True,
+        # A shell starts background jobs with Ctrl-C ignored, and children inherit that.
+        preexec_fn=_hear_interrupts,
     )
+
+
+def _hear_interrupts():
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
 def finish(process):
