@@ -6,6 +6,7 @@ unavailable, 5 verification failed, 130 interrupted with state saved.
 
 from __future__ import annotations
 
+import _thread
 import json
 import os
 import signal
@@ -148,9 +149,18 @@ def _fail(message: str, status: int, as_json: bool) -> int:
     return status
 
 
+def _not_lost(unraisable: sys.UnraisableHookArgs) -> None:
+    """Interrupt again where Ctrl-C fell into a finaliser, which Python would only report."""
+    if issubclass(unraisable.exc_type, KeyboardInterrupt):
+        _thread.interrupt_main()
+    else:
+        sys.__unraisablehook__(unraisable)
+
+
 def main() -> None:
     """Run the command line; SIGTERM is treated as Ctrl-C, so that state is saved."""
     signal.signal(signal.SIGTERM, _interrupt)
+    sys.unraisablehook = _not_lost
     sys.exit(run(sys.argv[1:]))
 
 
