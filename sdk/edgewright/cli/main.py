@@ -11,6 +11,7 @@ import json
 import os
 import signal
 import sys
+import threading
 from collections.abc import Sequence
 from types import FrameType
 
@@ -152,7 +153,8 @@ def _fail(message: str, status: int, as_json: bool) -> int:
 def _not_lost(unraisable: sys.UnraisableHookArgs) -> None:
     """Interrupt again where Ctrl-C fell into a finaliser, which Python would only report."""
     if issubclass(unraisable.exc_type, KeyboardInterrupt):
-        _thread.interrupt_main()
+        # Not from here, where it would be swallowed again.
+        threading.Timer(0.01, _thread.interrupt_main).start()
     else:
         sys.__unraisablehook__(unraisable)
 
