@@ -3,7 +3,7 @@
 Its artifacts are JSON files ``{"ms": …}``; running one advances the fake clock by so much::
 
     device = FakeDevice()
-    table = profile_space(space, device.target(space), journal=..., machine=device)
+    table = profile_space(space, device.target(space), journal=...)
 """
 
 from __future__ import annotations
@@ -22,6 +22,7 @@ from edgewright.backends.base import TensorSpec
 from edgewright.devices.conditions import Conditions
 from edgewright.devices.probe import Fingerprint
 from edgewright.errors import ExportError, RuntimeFailureError
+from edgewright.latency.runner import LocalRunner
 from edgewright.latency.stopwatch import Stopwatch
 from edgewright.latency.target import Target
 from edgewright.spaces import Architecture, MobileSpace, Operator
@@ -144,10 +145,9 @@ class FakeDevice:
 
         return Target(
             device="fake",
-            runtime=self,  # type: ignore[arg-type]
+            runner=LocalRunner(self, machine=self),  # type: ignore[arg-type]
             suffix=".json",
             precision="fp32",
-            threads=1,
             build=build,
             build_network=build_network,
         )

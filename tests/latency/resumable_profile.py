@@ -18,7 +18,7 @@ def main() -> None:
     device = FakeDevice(nap_s=0.01, crashing=frozenset(crashing))
     journal = Path(folder) / "journal"
     print("measuring", flush=True)
-    table = profile_space(space, device.target(space), journal=journal, machine=device, config=CONFIG)
+    table = profile_space(space, device.target(space), journal=journal, config=CONFIG)
     table.save(Path(folder) / "table.json")
 
 

@@ -7,6 +7,7 @@ from edgewright.backends.registry import exporter, runtime
 from edgewright.devices.probe import probe
 from edgewright.latency.predictor import LatencyPredictor
 from edgewright.latency.profiler import profile_space
+from edgewright.latency.runner import LocalRunner
 from edgewright.latency.table import LatencyTable
 from edgewright.latency.target import ProfileConfig, Target
 from edgewright.supernet.plain import module_from_operator, network_from_architecture
@@ -23,10 +24,9 @@ def test_a_space_is_profiled_on_a_real_runtime(backend, package, tmp_path):
     writer = exporter(backend)
     target = Target(
         device=f"local-cpu-{backend}",
-        runtime=runtime(backend),
+        runner=LocalRunner(runtime(backend)),
         suffix=writer.suffix,
         precision="fp32",
-        threads=1,
         build=lambda op, path: writer.export(
             module_from_operator(op), (1, op.in_channels, op.in_size, op.in_size), path
         ),

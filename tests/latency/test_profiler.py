@@ -21,9 +21,7 @@ def space():
 
 
 def run(space, device, path, **options):
-    return profile_space(
-        space, device.target(space), journal=path / "j", machine=device, **{"config": CONFIG, **options}
-    )
+    return profile_space(space, device.target(space), journal=path / "j", **{"config": CONFIG, **options})
 
 
 def test_every_operator_of_the_space_is_measured_by_its_law(space, tmp_path):
@@ -88,9 +86,7 @@ def test_a_full_disk_ends_the_profile(space, tmp_path):
         raise StorageError("no space left")
 
     with pytest.raises(StorageError, match="no space left"):
-        profile_space(
-            space, replace(target, build=full), journal=tmp_path / "j", machine=device, config=CONFIG
-        )
+        profile_space(space, replace(target, build=full), journal=tmp_path / "j", config=CONFIG)
 
 
 def test_an_interrupted_profile_measures_only_what_is_missing(space, tmp_path):

@@ -18,7 +18,7 @@ CONFIG = ProfileConfig(passes=1, rounds=2, n_fit=6, n_validate=6, network_ms=2.0
 def table(tmp_path_factory):
     folder = tmp_path_factory.mktemp("profile")
     device, space = FakeDevice(), small_space()
-    return profile_space(space, device.target(space), journal=folder / "j", machine=device, config=CONFIG)
+    return profile_space(space, device.target(space), journal=folder / "j", config=CONFIG)
 
 
 @pytest.fixture

@@ -5,24 +5,24 @@ from __future__ import annotations
 import time
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import ExitStack
 from dataclasses import asdict
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
 
 import edgewright
-from edgewright.backends.artifact import random_feeds
 from edgewright.devices.conditions import Conditions
 from edgewright.devices.probe import Fingerprint
 from edgewright.errors import RuntimeFailureError, SDKError
 from edgewright.latency.journal import Journal, Record
-from edgewright.latency.measure import Interleaved, MeasureConfig, Measurement, measure, measure_interleaved
+from edgewright.latency.measure import Interleaved, Measurement
 from edgewright.latency.records import Anchor, Entry, Failure, NetworkRecord, architecture_from_json
+from edgewright.latency.runner import FATAL, Refusal
 from edgewright.latency.sampling import NetworkSample, sample_networks
 from edgewright.latency.table import LatencyTable
-from edgewright.latency.target import Machine, ProfileConfig, Target
-from edgewright.latency.workshop import FATAL, Workshop
+from edgewright.latency.target import ProfileConfig, Target
+from edgewright.latency.workshop import Workshop
 from edgewright.spaces.architecture import Architecture
 from edgewright.spaces.mobile import MobileSpace
 from edgewright.spaces.operator import Operator
@@ -49,12 +49,11 @@ class ProfileRun:
         log: Journal,
         seed: int,
         config: ProfileConfig,
-        machine: Machine,
         progress: Report | None,
     ) -> None:
-        self.space, self.target, self.log, self.config, self.machine = space, target, log, config, machine
+        self.space, self.target, self.log, self.config = space, target, log, config
         self.seed, self.progress = seed, progress
-        self.watch = machine.stopwatch(target.threads)
+        self.runner = target.runner
         self.operators = space.all_operators()
         by_macs = sorted(self.operators, key=lambda operator: (operator.macs, operator))
         # Large enough that the clock and the call weigh little, small enough to cost little.
@@ -87,7 +86,7 @@ class ProfileRun:
             if operators and not any(self.found.values()):
                 reason = next(iter(self.failures.values())).reason if self.failures else "no reason given"
                 raise RuntimeFailureError(
-                    f"{self.target.runtime.version} ran none of the {len(operators)} operators of "
+                    f"{self.runner.version} ran none of the {len(operators)} operators of "
                     f"{self.space.name}; the first failed because: {reason}"
                 )
 
@@ -151,57 +150,57 @@ class ProfileRun:
 
     def _visit_segment(self, segment: Sequence[Operator], rng: np.random.Generator) -> None:
         self._report(f"{len(segment)} operators")
-        with ExitStack() as stack:
-            opened: list[Operator] = []
-            sessions: list[tuple[Callable[[], object], Callable[[], object]]] = []
-            for operator in [*segment, self.anchor]:
-                self.log.append({"kind": "trying", "key": operator.key}, sync=False)
-                try:
-                    sessions.append(self._open_operator(operator, stack, rng))
-                except FATAL:
-                    raise
-                except SDKError as error:
-                    self._fail(operator, str(error))
-                    continue
-                opened.append(operator)
-            if not opened:
-                return
-            results = measure_interleaved(
-                [run for run, _ in sessions],
-                rng=rng,
-                rounds=self.config.rounds,
-                warm_ms=self.config.warm_ms,
-                synchronize=[synchronize for _, synchronize in sessions],
-                config=MeasureConfig(max_warmup_ms=50.0),
-                watch=self.watch,
-            )
-        anchored = opened[-1] == self.anchor
-        measured = list(zip(opened, results, strict=True))
+        built: list[Operator] = []
+        paths: list[Path] = []
+        for operator in [*segment, self.anchor]:
+            try:
+                paths.append(self._artifact(operator))
+            except FATAL:
+                raise
+            except SDKError as error:
+                self._fail(operator, str(error))
+            else:
+                built.append(operator)
+        if not built:
+            return
+        results = self.runner.time_in_turns(
+            paths,
+            seed=_draw(rng),
+            rounds=self.config.rounds,
+            warm_ms=self.config.warm_ms,
+            opening=lambda index: self._try(built[index]),
+        )
+        measured: list[tuple[Operator, Interleaved]] = []
+        for operator, result in zip(built, results, strict=True):
+            if isinstance(result, Refusal):
+                self._fail(operator, result.reason)
+            else:
+                measured.append((operator, result))
+        if not measured:
+            return
+        anchored = measured[-1][0] == self.anchor
         # The anchor sits behind its segment; where the deal put it inside too, that one is its visit.
         own = measured[:-1] if anchored else measured
         self._finish(
             {
                 "kind": "segment",
-                "anchor_ms": results[-1].warm.median_ms if anchored else None,
+                "anchor_ms": measured[-1][1].warm.median_ms if anchored else None,
                 "operators": [
                     {"operator": op.to_json(), "warm": r.warm.to_json(), "cold": r.cold.to_json()}
                     for op, r in own
                 ],
             }
         )
-        for operator in opened:
+        for operator in built:
             if operator != self.anchor:
                 self.workshop.release(operator.key)
 
-    def _open_operator(
-        self, operator: Operator, stack: ExitStack, rng: np.random.Generator
-    ) -> tuple[Callable[[], object], Callable[[], object]]:
-        path = self.workshop.artifact(operator.key, lambda path: self.target.build(operator, path))
-        session = stack.enter_context(self.target.runtime.open(path, threads=self.target.threads))
-        run = session.bind(random_feeds(session.inputs, rng))
-        run()  # what crashes a runtime crashes it here, where the journal names the operator
-        session.synchronize()
-        return run, session.synchronize
+    def _artifact(self, operator: Operator) -> Path:
+        return self.workshop.artifact(operator.key, lambda path: self.target.build(operator, path))
+
+    def _try(self, operator: Operator) -> None:
+        """Note which operator is opened, so that a crash is laid at its door."""
+        self.log.append({"kind": "trying", "key": operator.key}, sync=False)
 
     def _visit_network(self, network: NetworkSample, rng: np.random.Generator) -> None:
         self._report("a whole network")
@@ -209,25 +208,9 @@ class ProfileRun:
         key = repr(arch)
         try:
             path = self.workshop.artifact(key, lambda path: self.target.build_network(arch, path))
-            with ExitStack() as stack:
-                gauge, gauge_sync = self._open_operator(self.anchor, stack, rng)
-                session = stack.enter_context(self.target.runtime.open(path, threads=self.target.threads))
-                run = session.bind(random_feeds(session.inputs, rng))
-                brief = MeasureConfig(min_samples=10, max_samples=10, max_time_ms=20.0, max_warmup_ms=20.0)
-                before = measure(gauge, synchronize=gauge_sync, config=brief, watch=self.watch)
-                result = measure(
-                    run,
-                    synchronize=session.synchronize,
-                    config=MeasureConfig(
-                        min_samples=20,
-                        max_samples=400,
-                        max_time_ms=self.config.network_ms,
-                        interval=0.002,
-                        max_warmup_ms=self.config.network_ms / 2,
-                    ),
-                    watch=self.watch,
-                )
-                after = measure(gauge, synchronize=gauge_sync, config=brief, watch=self.watch)
+            timing = self.runner.time_network(
+                path, anchor=self._artifact(self.anchor), seed=_draw(rng), network_ms=self.config.network_ms
+            )
         except FATAL:
             raise
         except SDKError as error:
@@ -236,8 +219,8 @@ class ProfileRun:
             record = {
                 "kind": "network",
                 "architecture": arch.to_json(),
-                "anchor_ms": (before.median_ms + after.median_ms) / 2,
-                "measurement": result.to_json(),
+                "anchor_ms": timing.anchor_ms,
+                "measurement": timing.measurement.to_json(),
             }
             self.workshop.release(key)
         self._finish(record)
@@ -294,20 +277,20 @@ class ProfileRun:
 
     def table(self, fingerprint: Fingerprint) -> LatencyTable:
         """Return the table without correction."""
-        target = self.target
+        target, runner = self.target, self.runner
         return LatencyTable(
             device=target.device,
-            runtime=target.runtime.name,
-            runtime_version=target.runtime.version,
-            runtime_conditions=dict(target.runtime.conditions(target.threads)),
+            runtime=runner.name,
+            runtime_version=runner.version,
+            runtime_conditions=dict(runner.settings()),
             precision=target.precision,
-            threads=target.threads,
+            threads=runner.threads,
             space_name=self.space.name,
             space_version=self.space.version,
             space_digest=self.space.digest,
             fingerprint=fingerprint,
             conditions_before=Conditions.from_json(self.log.facts["before"]),
-            conditions_after=self.machine.conditions(),
+            conditions_after=runner.conditions(),
             created_utc=self.log.facts["created_utc"],
             edgewright_version=edgewright.__version__,
             seconds=round(self.seconds, 1),
@@ -331,8 +314,8 @@ class ProfileRun:
 
     def _gauge_settings(self) -> dict[str, float]:
         """Return the speed that this machine was seen at, by which later measurements can be judged."""
-        gauge = self.watch.gauge
-        return {} if gauge is None else {"gauge_ns": gauge.reference_ns}
+        gauge_ns = self.runner.gauge_ns
+        return {} if gauge_ns is None else {"gauge_ns": gauge_ns}
 
     def _usable(self, visits: Sequence[_Visit]) -> Sequence[_Visit]:
         """Return the clean visits; where none is clean, which the verdict then shows, the fastest half.
@@ -342,6 +325,11 @@ class ProfileRun:
         steady = [visit for visit in visits if not _is_slowed(visit)]
         fastest = sorted(visits, key=_median_ms)[: -(-len(visits) // 2)]
         return self._clean(visits) or steady or fastest
+
+
+def _draw(rng: np.random.Generator) -> list[int]:
+    """Return a seed for a runner, which may be elsewhere."""
+    return [int(value) for value in rng.integers(0, 2**31, 4)]
 
 
 def _is_slowed(visit: _Visit) -> bool:

@@ -24,7 +24,7 @@ from edgewright.latency.journal import Journal
 from edgewright.latency.predictor import corrected
 from edgewright.latency.profile_run import ProfileRun, Report
 from edgewright.latency.table import LatencyTable
-from edgewright.latency.target import PRESETS, Machine, ProfileConfig, Target, ThisMachine
+from edgewright.latency.target import PRESETS, ProfileConfig, Target
 from edgewright.spaces.mobile import MobileSpace
 
 
@@ -36,7 +36,6 @@ def profile_space(
     seed: int = 0,
     config: ProfileConfig | None = None,
     progress: Report | None = None,
-    machine: Machine | None = None,
 ) -> LatencyTable:
     """Measure every operator of ``space`` and return the table, corrected and validated.
 
@@ -50,21 +49,20 @@ def profile_space(
         seed: of segments, orders, networks and inputs.
         config: how thoroughly; default ``PRESETS["default"]``.
         progress: called with visits done, visits planned and what is being measured.
-        machine: clock and facts; default this machine.
 
     Raises:
         RunError: the journal belongs to another profile.
         RuntimeFailureError: no operator could be measured; the first reason is named.
         StorageError: the disk is full.
     """
-    config, machine = config or PRESETS["default"], machine or ThisMachine()
+    config, runner = config or PRESETS["default"], target.runner
     if config.passes < 1 or config.rounds < 2 or config.segment < 1:
         raise UsageError("a profile needs at least one pass, two rounds and one operator a segment")
     config = config.for_operators(len(space.all_operators()))
-    fingerprint = machine.fingerprint()
-    facts = {"before": machine.conditions().to_json(), "created_utc": _now()}
+    fingerprint = runner.fingerprint()
+    facts = {"before": runner.conditions().to_json(), "created_utc": _now()}
     with Journal(journal, _identity(space, target, fingerprint, seed, config), facts) as log:
-        run = ProfileRun(space, target, log, seed, config, machine, progress)
+        run = ProfileRun(space, target, log, seed, config, progress)
         run.measure_all()
         table = run.table(fingerprint)
         run.workshop.close()
@@ -80,8 +78,8 @@ def _identity(
         "space": space.name,
         "space digest": space.digest,
         "machine": fingerprint.digest,
-        "runtime": target.runtime.version,
-        "runtime settings": dict(target.runtime.conditions(target.threads)),
+        "runtime": target.runner.version,
+        "runtime settings": dict(target.runner.settings()),
         "precision": target.precision,
         "seed": seed,
         "settings": asdict(config),

@@ -1,16 +1,12 @@
-"""What a profile measures, how thoroughly, and on which machine."""
+"""What a profile measures, how thoroughly, and where."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Protocol
 
-from edgewright.backends.base import Runtime
-from edgewright.devices.conditions import Conditions, read_conditions
-from edgewright.devices.probe import Fingerprint, probe
-from edgewright.latency.stopwatch import Stopwatch
+from edgewright.latency.runner import Runner
 from edgewright.spaces.architecture import Architecture
 from edgewright.spaces.operator import Operator
 
@@ -64,64 +60,22 @@ PRESETS: dict[str, ProfileConfig] = {
 }
 
 
-class ProfiledRuntime(Runtime, Protocol):
-    """A runtime that also tells the settings that latency depends on."""
-
-    def conditions(self, threads: int = 1) -> Mapping[str, str | int]:
-        """Return the settings, for the table's provenance."""
-        ...
-
-
-class Machine(Protocol):
-    """Where the clock, the fingerprint and the conditions come from; tests bring their own."""
-
-    def fingerprint(self) -> Fingerprint:
-        """Return what this machine is."""
-        ...
-
-    def conditions(self) -> Conditions:
-        """Return how it is now."""
-        ...
-
-    def stopwatch(self, threads: int) -> Stopwatch:
-        """Return the clock that samples are taken with."""
-        ...
-
-
-class ThisMachine:
-    """The machine that this process runs on."""
-
-    def fingerprint(self) -> Fingerprint:
-        """Return what this machine is."""
-        return probe()
-
-    def conditions(self) -> Conditions:
-        """Return how it is now."""
-        return read_conditions()
-
-    def stopwatch(self, threads: int) -> Stopwatch:
-        """Return the clock that samples are taken with."""
-        return Stopwatch.for_threads(threads)
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Target:
     """What is profiled.
 
     Attributes:
         device: name of the profile.
-        runtime: device half of the backend.
+        runner: the machine and the runtime on it.
         suffix: of its artifacts.
         precision: of the artifacts.
-        threads: of an inference.
         build: writes the artifact of an operator to a path.
         build_network: writes the artifact of a whole network to a path.
     """
 
     device: str
-    runtime: ProfiledRuntime
+    runner: Runner
     suffix: str
     precision: str
-    threads: int
     build: Callable[[Operator, Path], None]
     build_network: Callable[[Architecture, Path], None]

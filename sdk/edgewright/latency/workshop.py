@@ -6,17 +6,10 @@ import shutil
 from collections.abc import Callable
 from pathlib import Path
 
-from edgewright.errors import (
-    DeviceUnavailableError,
-    MissingExtraError,
-    PrecisionError,
-    RuntimeFailureError,
-    StorageError,
-)
+from edgewright.errors import RuntimeFailureError
 from edgewright.files import digest_of
+from edgewright.latency.runner import FATAL
 
-# Faults of the machine or of the request, not of one operator: every operator would meet them.
-FATAL = (DeviceUnavailableError, MissingExtraError, PrecisionError, StorageError)
 MAX_BYTES = 1 << 30
 
 
@@ -41,7 +34,7 @@ class Workshop:
 
         Raises:
             RuntimeFailureError: ``build`` failed; its reason is the message.
-            StorageError: the disk is full. So do the other errors of :data:`FATAL` pass.
+            StorageError: the disk is full. So do the other errors of ``FATAL`` pass.
         """
         path = self._path(key)
         if path.is_file():

@@ -16,6 +16,7 @@ from edgewright.devices.probe import probe
 from edgewright.devices.profile import DeviceProfile
 from edgewright.errors import DeviceUnavailableError, OutputExistsError, UsageError
 from edgewright.latency.profiler import profile_space
+from edgewright.latency.runner import LocalRunner
 from edgewright.latency.table import LatencyTable
 from edgewright.latency.target import PRESETS, ProfileConfig, Target
 from edgewright.pipeline.bench import require_local
@@ -166,10 +167,9 @@ def _target(profile: DeviceProfile, space: MobileSpace, engine: Runtime, precisi
 
     return Target(
         device=profile.name,
-        runtime=engine,
+        runner=LocalRunner(engine, threads=profile.threads),
         suffix=writer.suffix,
         precision=precision,
-        threads=profile.threads,
         build=build,
         build_network=build_network,
     )

@@ -1,0 +1,274 @@
+"""Where artifacts are timed: in this process, or by an agent on another machine.
+
+The profiler builds artifacts and decides what is visited when; a :class:`Runner` opens them and
+takes the samples. Everything that touches the measured machine goes through it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import ExitStack
+from pathlib import Path
+from typing import NamedTuple, Protocol
+
+import numpy as np
+
+from edgewright.backends.artifact import random_feeds
+from edgewright.backends.base import Runtime
+from edgewright.devices.conditions import Conditions, read_conditions
+from edgewright.devices.probe import Fingerprint, probe
+from edgewright.errors import (
+    DeviceUnavailableError,
+    MissingExtraError,
+    PrecisionError,
+    SDKError,
+    StorageError,
+)
+from edgewright.latency.measure import Interleaved, MeasureConfig, Measurement, measure, measure_interleaved
+from edgewright.latency.stopwatch import Run, Stopwatch
+
+# Faults of the machine or of the request, not of one artifact: every artifact would meet them.
+FATAL = (DeviceUnavailableError, MissingExtraError, PrecisionError, StorageError)
+
+_BESIDE = MeasureConfig(min_samples=10, max_samples=10, max_time_ms=20.0, max_warmup_ms=20.0)
+
+
+class Refusal(NamedTuple):
+    """An artifact that the runtime would not open or run."""
+
+    reason: str
+
+
+class NetworkTiming(NamedTuple):
+    """A visit to a whole network.
+
+    Attributes:
+        anchor_ms: median of the anchor, timed just before and just after.
+        measurement: of the network, in a tight loop.
+    """
+
+    anchor_ms: float
+    measurement: Measurement
+
+
+class Runner(Protocol):
+    """A measured machine with one runtime on it."""
+
+    @property
+    def name(self) -> str:
+        """Key of the runtime in the backend registry."""
+        ...
+
+    @property
+    def version(self) -> str:
+        """Package and version of the runtime there."""
+        ...
+
+    @property
+    def threads(self) -> int:
+        """Threads of an inference."""
+        ...
+
+    @property
+    def gauge_ns(self) -> float | None:
+        """Speed that the machine was seen at (:class:`~edgewright.latency.stopwatch.SpeedGauge`)."""
+        ...
+
+    def settings(self) -> Mapping[str, str | int]:
+        """Return the runtime's settings that latency depends on."""
+        ...
+
+    def fingerprint(self) -> Fingerprint:
+        """Return what the machine is."""
+        ...
+
+    def conditions(self) -> Conditions:
+        """Return how the machine is now."""
+        ...
+
+    def time_in_turns(
+        self,
+        artifacts: Sequence[Path],
+        *,
+        seed: Sequence[int],
+        rounds: int,
+        warm_ms: float,
+        opening: Callable[[int], None],
+    ) -> list[Interleaved | Refusal]:
+        """Time artifacts in turns (:func:`~edgewright.latency.measure.measure_interleaved`).
+
+        Args:
+            artifacts: files on this host.
+            seed: of the order and of the inputs.
+            rounds: clean visits to each.
+            warm_ms: time that the warm calls of a visit fill.
+            opening: called with the index of each artifact before it is opened and run once, so that
+                a crash can be laid at its door.
+
+        Raises:
+            DeviceUnavailableError, MissingExtraError, PrecisionError, StorageError: the machine
+                cannot measure at all.
+        """
+        ...
+
+    def time_network(
+        self, artifact: Path, *, anchor: Path, seed: Sequence[int], network_ms: float
+    ) -> NetworkTiming:
+        """Time a whole network in a tight loop for about ``network_ms``, with the anchor beside it.
+
+        Raises:
+            RuntimeFailureError: the runtime would not open or run it.
+            DeviceUnavailableError, MissingExtraError, PrecisionError, StorageError: the machine
+                cannot measure at all.
+        """
+        ...
+
+
+class Machine(Protocol):
+    """Where the clock, the fingerprint and the conditions come from; tests bring their own."""
+
+    def fingerprint(self) -> Fingerprint:
+        """Return what this machine is."""
+        ...
+
+    def conditions(self) -> Conditions:
+        """Return how it is now."""
+        ...
+
+    def stopwatch(self, threads: int) -> Stopwatch:
+        """Return the clock that samples are taken with."""
+        ...
+
+
+class ThisMachine:
+    """The machine that this process runs on."""
+
+    def fingerprint(self) -> Fingerprint:
+        """Return what this machine is."""
+        return probe()
+
+    def conditions(self) -> Conditions:
+        """Return how it is now."""
+        return read_conditions()
+
+    def stopwatch(self, threads: int) -> Stopwatch:
+        """Return the clock that samples are taken with."""
+        return Stopwatch.for_threads(threads)
+
+
+class LocalRunner:
+    """Times artifacts in this process.
+
+    Args:
+        runtime: device half of a backend.
+        threads: of an inference.
+        machine: clock and facts; default this machine.
+    """
+
+    def __init__(self, runtime: Runtime, *, threads: int = 1, machine: Machine | None = None) -> None:
+        self.runtime = runtime
+        self.machine = machine or ThisMachine()
+        self._threads = threads
+        self._watch: Stopwatch | None = None
+
+    @property
+    def name(self) -> str:
+        """Key of the runtime in the backend registry."""
+        return self.runtime.name
+
+    @property
+    def version(self) -> str:
+        """Package and version of the runtime."""
+        return self.runtime.version
+
+    @property
+    def threads(self) -> int:
+        """Threads of an inference."""
+        return self._threads
+
+    @property
+    def watch(self) -> Stopwatch:
+        """The clock; made when first needed, since its gauge looks at the machine for a tenth of a second."""
+        if self._watch is None:
+            self._watch = self.machine.stopwatch(self._threads)
+        return self._watch
+
+    @property
+    def gauge_ns(self) -> float | None:
+        """Speed that the machine was seen at."""
+        return None if self.watch.gauge is None else self.watch.gauge.reference_ns
+
+    def settings(self) -> Mapping[str, str | int]:
+        """Return the runtime's settings that latency depends on."""
+        return self.runtime.conditions(self._threads)
+
+    def fingerprint(self) -> Fingerprint:
+        """Return what the machine is."""
+        return self.machine.fingerprint()
+
+    def conditions(self) -> Conditions:
+        """Return how the machine is now."""
+        return self.machine.conditions()
+
+    def time_in_turns(
+        self,
+        artifacts: Sequence[Path],
+        *,
+        seed: Sequence[int],
+        rounds: int,
+        warm_ms: float,
+        opening: Callable[[int], None],
+    ) -> list[Interleaved | Refusal]:
+        """Time artifacts in turns; see :meth:`Runner.time_in_turns`."""
+        rng = np.random.default_rng(seed)
+        found: list[Interleaved | Refusal] = [Refusal("not opened")] * len(artifacts)
+        with ExitStack() as stack:
+            runs: dict[int, tuple[Run, Run]] = {}
+            for index, artifact in enumerate(artifacts):
+                opening(index)
+                try:
+                    runs[index] = self._open(artifact, stack, rng)
+                except FATAL:
+                    raise
+                except SDKError as error:
+                    found[index] = Refusal(str(error))
+            if runs:
+                results = measure_interleaved(
+                    [run for run, _ in runs.values()],
+                    rng=rng,
+                    rounds=rounds,
+                    warm_ms=warm_ms,
+                    synchronize=[synchronize for _, synchronize in runs.values()],
+                    config=MeasureConfig(max_warmup_ms=50.0),
+                    watch=self.watch,
+                )
+                for index, result in zip(runs, results, strict=True):
+                    found[index] = result
+        return found
+
+    def time_network(
+        self, artifact: Path, *, anchor: Path, seed: Sequence[int], network_ms: float
+    ) -> NetworkTiming:
+        """Time a whole network; see :meth:`Runner.time_network`."""
+        rng = np.random.default_rng(seed)
+        config = MeasureConfig(
+            min_samples=20,
+            max_samples=400,
+            max_time_ms=network_ms,
+            interval=0.002,
+            max_warmup_ms=network_ms / 2,
+        )
+        with ExitStack() as stack:
+            gauge, gauge_synchronize = self._open(anchor, stack, rng)
+            run, synchronize = self._open(artifact, stack, rng)
+            before = measure(gauge, synchronize=gauge_synchronize, config=_BESIDE, watch=self.watch)
+            found = measure(run, synchronize=synchronize, config=config, watch=self.watch)
+            after = measure(gauge, synchronize=gauge_synchronize, config=_BESIDE, watch=self.watch)
+        return NetworkTiming((before.median_ms + after.median_ms) / 2, found)
+
+    def _open(self, artifact: Path, stack: ExitStack, rng: np.random.Generator) -> tuple[Run, Run]:
+        session = stack.enter_context(self.runtime.open(artifact, threads=self._threads))
+        run = session.bind(random_feeds(session.inputs, rng))
+        run()  # what crashes a runtime crashes it here, where the caller knows which artifact it was
+        session.synchronize()
+        return run, session.synchronize
