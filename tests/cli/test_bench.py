@@ -8,9 +8,31 @@ def test_bench_measures_and_keeps_every_sample(edgewright, chain, device):
     found = edgewright("bench", chain.artifact(device), "--on", device, "--budget", "1s", "--json").json()
     assert 0 < found["median_ms"] <= found["p95_ms"]
     assert found["budget_ms"] == 1000
-    assert found["verdict"] in ("ok", "noisy")
+    assert found["verdict"] in ("ok", "noisy", "throttled")
+    assert bool(found["verdict_reason"]) == (found["verdict"] != "ok")
     assert found["samples_ms"]
-    assert "median" in edgewright("bench", chain.artifact(device), "--on", device).out
+    assert found["size_bytes"] == found["footprint"]["size_bytes"] == chain.artifact(device).stat().st_size
+    assert found["footprint"]["load_ms"] > 0
+    assert bool(found["energy"]) != bool(found["energy_reason"])
+    assert "vendor" not in found
+
+
+def test_bench_tells_a_reader_what_else_a_network_costs(edgewright, chain):
+    told = edgewright("bench", chain.artifact("litert"), "--on", "litert").out
+    assert all(words in told for words in ("median", "file 0.", "loads in", "energy", "a fresh process"))
+
+
+@pytest.mark.parametrize("device", ["cpu", "litert"])
+def test_the_vendors_own_tool_stands_beside(edgewright, chain, device):
+    command = ("bench", chain.artifact(device), "--on", device, "--vendor")
+    found = edgewright(*command, "--json").json()
+    assert found["vendor"]["n"] == 100
+    assert found["vendor"]["ratio"] >= 0
+    assert found["vendor_reason"] == ""
+    assert found["median_ms"] > 0
+    told = edgewright(*command).out
+    assert found["vendor"]["tool"] in told
+    assert "ratio" in told
 
 
 def test_a_broken_budget_is_status_3_and_says_by_how_much(edgewright, chain):

@@ -10,9 +10,15 @@ def test_verify_puts_predicted_measured_budget_and_accuracy_side_by_side(edgewri
         assert row["verdict"] == "met"
         assert row["measured_ms"] < row["budget_ms"] == 50
         assert row["predicted_ms"] > 0
+        assert row["memory_bytes"] is None or row["memory_bytes"] > 0
+        assert row["load_ms"] > 0
+        assert (row["energy_mj"] is None) == row["energy_note"].startswith("no energy sensor")
         assert abs(row["accuracy_artifact"] - row["accuracy_torch"]) < 0.05
     header = edgewright("verify", own_run, "--finalists", "1").out.splitlines()[0]
-    assert all(name in header for name in ("predicted", "measured", "budget", "accuracy of file", "parity"))
+    assert all(
+        name in header
+        for name in ("predicted", "measured", "budget", "accuracy of file", "peak memory", "load", "parity")
+    )
 
 
 def test_a_violated_budget_is_status_3_and_says_by_how_much(edgewright, own_run):

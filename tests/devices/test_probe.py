@@ -2,18 +2,11 @@ import json
 from dataclasses import replace
 
 import pytest
+from doubles.sysfs import tree
 
 from edgewright.devices import DeviceProfile, Fingerprint, check_gates, probe, read_conditions
 from edgewright.devices.conditions import Conditions
 from edgewright.errors import TableError
-
-
-def tree(root, files):
-    for name, text in files.items():
-        path = root / name.lstrip("/")
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(text, "utf-8")
-    return root
 
 
 @pytest.fixture

@@ -1,7 +1,11 @@
 import pytest
+from doubles.sysfs import tree
 
+from edgewright.devices.energy import find_sensors
 from edgewright.devices.profile import DeviceProfile
-from edgewright.errors import BudgetError, BudgetViolationError, DeviceUnavailableError
+from edgewright.devices.throttle import Snapshot
+from edgewright.errors import BudgetError, BudgetViolationError, DeviceUnavailableError, RuntimeFailureError
+from edgewright.pipeline import bench
 from edgewright.pipeline.bench import bench_artifact, require_local
 
 
@@ -21,6 +25,74 @@ def test_a_violated_budget_says_by_how_much(chain):
     over = found.measurement.median_ms / 1e-5 - 1
     with pytest.raises(BudgetViolationError, match=f"{over:.1%} over its budget"):
         found.require()
+
+
+def throttling(*snapshots):
+    """Return a stand-in for ``snapshot`` that tells these, then the last for ever."""
+    left = list(snapshots)
+
+    def snapshot(*, gpus=False):
+        return left.pop(0) if len(left) > 1 else left[0]
+
+    return snapshot
+
+
+def test_a_device_that_is_slowed_down_is_not_called_ok(chain, monkeypatch):
+    cool = Snapshot(clock_mhz=1500.0, temperature_c=60.0)
+    capped = Snapshot(clock_mhz=600.0, temperature_c=80.0, throttled=("frequency capped",))
+    monkeypatch.setattr(bench, "snapshot", throttling(cool, capped))
+    found = bench_artifact(chain.artifact("litert"), "litert")
+    assert found.verdict == "throttled"
+    assert "frequency capped" in found.text()
+    assert found.to_json()["after"]["clock_mhz"] == 600.0
+
+
+def test_an_attempt_that_nothing_slowed_is_preferred(chain, monkeypatch):
+    monkeypatch.setattr(bench, "ATTEMPTS", 2)
+    cool = Snapshot(clock_mhz=None, temperature_c=60.0)
+    capped = Snapshot(clock_mhz=None, temperature_c=70.0, throttled=("under-voltage",))
+    monkeypatch.setattr(bench, "snapshot", throttling(cool, capped, cool))
+    assert bench_artifact(chain.artifact("litert"), "litert").slowed_by == ()
+
+
+def test_a_device_that_grows_too_hot_is_left_alone(chain, monkeypatch):
+    monkeypatch.setattr(bench, "ATTEMPTS", 3)
+    cool = Snapshot(clock_mhz=None, temperature_c=60.0)
+    capped = Snapshot(clock_mhz=None, temperature_c=84.0, throttled=("throttled",))
+    hot = Snapshot(clock_mhz=None, temperature_c=91.0)
+    monkeypatch.setattr(bench, "snapshot", throttling(cool, capped, hot))
+    found = bench_artifact(chain.artifact("litert"), "litert")
+    assert found.verdict == "aborted"
+    assert "91 °C, its gate is 85 °C" in found.verdict_reason
+    assert found.measurement.n > 0
+
+
+def test_a_latency_is_kept_where_the_footprint_fails(chain, monkeypatch):
+    def fail(*_, **__):
+        raise RuntimeFailureError("took a fresh process down")
+
+    monkeypatch.setattr(bench, "measure_footprint", fail)
+    found = bench_artifact(chain.artifact("litert"), "litert")
+    assert found.to_json()["footprint"] is None
+    assert "memory and load time not measured: took a fresh process down" in found.text()
+
+
+def test_energy_is_told_where_a_sensor_is(chain, monkeypatch, tmp_path):
+    root = tree(
+        tmp_path,
+        {
+            "/sys/class/hwmon/hwmon1/name": "ina3221\n",
+            "/sys/class/hwmon/hwmon1/in1_label": "VDD_IN\n",
+            "/sys/class/hwmon/hwmon1/in1_input": "5000\n",
+            "/sys/class/hwmon/hwmon1/curr1_input": "1000\n",
+        },
+    )
+    monkeypatch.setattr(bench, "find_sensors", lambda: find_sensors(root=root))
+    found = bench_artifact(chain.artifact("litert"), "litert")
+    (energy,) = found.energy
+    assert energy.power_mw == pytest.approx(5000, rel=0.05)
+    assert "mJ an inference on INA3221 VDD_IN" in found.text()
+    assert found.to_json()["energy"][0]["sensor"] == "INA3221 VDD_IN"
 
 
 def test_the_budget_is_read_before_anything_is_measured(tmp_path):

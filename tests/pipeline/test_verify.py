@@ -17,6 +17,17 @@ def test_what_was_verified_is_read_back_as_it_was(chain):
     assert load_verification(chain.run, "other") is None
 
 
+def test_what_was_verified_before_memory_was_measured_is_read(own_run):
+    path = own_run / "searches" / "default" / "verification.json"
+    data = json.loads(path.read_text())
+    newer = ("memory_bytes", "load_ms", "energy_mj", "energy_note")
+    data["finalists"] = [{k: v for k, v in row.items() if k not in newer} for row in data["finalists"]]
+    path.write_text(json.dumps(data))
+    found = load_verification(own_run, "default")
+    assert [row.memory_bytes for row in found.rows] == [None, None]
+    assert "peak memory" in found.text()
+
+
 def test_a_violated_budget_and_a_failed_parity_are_told_apart(chain):
     found = load_verification(chain.run, "default")
     slow = replace(found.rows[0], budget_ms=found.rows[0].measured_ms / 2)

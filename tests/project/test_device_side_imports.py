@@ -28,6 +28,7 @@ MODULES = (
     "backends/__init__.py",
     "backends/artifact.py",
     "backends/base.py",
+    "backends/cross_check.py",
     "backends/registry.py",
     "errors.py",
     "files.py",
@@ -50,7 +51,9 @@ def device_files():
     files = [SDK / "edgewright" / name for name in MODULES]
     for package in PACKAGES:
         files += sorted((SDK / "edgewright" / package).rglob("*.py"))
-    return files + sorted((SDK / "edgewright" / "backends").glob("*/runtime.py"))
+    for name in ("runtime.py", "vendor.py"):
+        files += sorted((SDK / "edgewright" / "backends").glob(f"*/{name}"))
+    return files
 
 
 def module_of(path):

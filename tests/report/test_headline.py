@@ -13,6 +13,17 @@ def test_all_budgets_met_is_said_in_the_first_sentence() -> None:
     assert outcome.details[0].startswith("Most accurate: ")
 
 
+def test_the_best_network_is_told_with_what_it_costs() -> None:
+    data = report_data.full(60)
+    best = replace(data.finalists[0], energy_mj=1.25)
+    told = headline(replace(data, finalists=(best,))).details[0].replace("\u00a0", " ")
+    assert told.endswith(
+        "; a file of 2.35 MB, 11.3 MB of memory at its peak, 4.2 ms to load, 1.25 mJ an inference."
+    )
+    bare = replace(best, size_bytes=None, memory_bytes=None, load_ms=None, energy_mj=None)
+    assert ";" not in headline(replace(data, finalists=(bare,))).details[0]
+
+
 def test_a_violated_budget_comes_before_anything_good() -> None:
     data = report_data.full(60)
     broken = replace(data.finalists[1], measured_ms=2.8)

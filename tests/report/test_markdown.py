@@ -14,6 +14,16 @@ def test_finalists_has_a_row_an_artifact() -> None:
     assert "| met" in lines[2]
 
 
+def test_energy_has_a_column_where_a_sensor_told_any() -> None:
+    data = report_data.full(60)
+    assert "energy" not in markdown.finalists(data)
+    assert "11.3 MB" in markdown.finalists(data)
+    metered = replace(data.finalists[0], energy_mj=1.25)
+    lines = markdown.finalists(replace(data, finalists=(metered, *data.finalists[1:]))).splitlines()
+    assert "energy" in lines[0]
+    assert "1.25 mJ" in lines[2]
+
+
 def test_markup_in_names_is_escaped() -> None:
     data = report_data.full(60)
     nasty = replace(data.finalists[0], id="a|b<script>\nc")

@@ -18,11 +18,14 @@ def bench(
         typer.Option("--on", help="A device's name or alias, or a path to a profile.", show_default=False),
     ],
     budget: Annotated[str, typer.Option(help="Fail with exit status 3 above this; e.g. 4ms.")] = "",
+    vendor: Annotated[
+        bool, typer.Option("--vendor", help="Have the vendor's own benchmark measure it too.")
+    ] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Measure a compiled network on a device."""
+    """Measure a compiled network on a device: latency, memory, load time, energy."""
     from edgewright.pipeline.bench import bench_artifact
 
     console = Console(as_json)
-    result = bench_artifact(artifact, device, budget=budget, progress=console)
+    result = bench_artifact(artifact, device, budget=budget, vendor=vendor, progress=console)
     console.result(result.to_json(), result.text(), result.require)

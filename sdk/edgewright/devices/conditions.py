@@ -8,17 +8,10 @@ from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
 
-from edgewright.devices import nvidia, system
+from edgewright.devices import nvidia, system, throttle
 from edgewright.devices.profile import DeviceProfile
 from edgewright.errors import TableError
 
-# Bits of `vcgencmd get_throttled` that hold now; the upper half is history since boot.
-_PI_THROTTLE_BITS = {
-    0: "under-voltage",
-    1: "frequency capped",
-    2: "throttled",
-    3: "soft temperature limit",
-}
 _USER_HZ = 100  # ticks a second in /proc/stat on every Linux that runs Python
 
 
@@ -69,7 +62,9 @@ def read_conditions(*, root: Path = system.ROOT) -> Conditions:
         root: folder that stands for ``/``; tests give a tree of their own.
     """
     gpus = nvidia.gpu_states()
-    temperatures = _temperatures(root) + [gpu.temperature_c for gpu in gpus]
+    temperatures = throttle.read_temperatures(throttle.temperature_files(root), root) + [
+        gpu.temperature_c for gpu in gpus
+    ]
     throttled = _pi_throttled(root) + tuple(reason for gpu in gpus for reason in gpu.throttled)
     return Conditions(
         time_utc=datetime.now(timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ"),  # noqa: UP017 - Python 3.10
@@ -128,25 +123,12 @@ def _clocks_mhz(root: Path) -> tuple[float, ...]:
     return tuple(round(float(line.split(":")[1]), 1) for line in lines if line.startswith("cpu MHz"))
 
 
-def _temperatures(root: Path) -> list[float]:
-    """Return every sensor in degrees Celsius."""
-    zones = system.paths("/sys/class/thermal/thermal_zone*/temp", root=root)
-    sensors = system.paths("/sys/class/hwmon/hwmon*/temp*_input", root=root)
-    values = [value for path in zones + sensors if (value := system.read_int(path, root=root)) is not None]
-    # Absent sensors report -273 or 0 degrees, some broken ones thousands.
-    return [value / 1e3 for value in values if 0 < value < 150_000]
-
-
 def _pi_throttled(root: Path) -> tuple[str, ...]:
     """Return what the Raspberry Pi's firmware says; it acts behind the governor's back."""
-    if "raspberry pi" not in system.read_text("/proc/device-tree/model", root=root).lower():
+    if not throttle.is_raspberry_pi(root):
         return ()
-    text = system.output_of(["vcgencmd", "get_throttled"]).partition("=")[2]
-    try:
-        bits = int(text, 16)
-    except ValueError:
-        return ()
-    return tuple(name for bit, name in _PI_THROTTLE_BITS.items() if bits >> bit & 1)
+    bits = throttle.pi_bits(root)
+    return tuple(name for bit, name in enumerate(throttle.PI_BITS) if bits >> bit & 1)
 
 
 def _load_average() -> float | None:

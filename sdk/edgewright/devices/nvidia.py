@@ -78,6 +78,32 @@ def gpu_states() -> tuple[GpuState, ...]:
         return tuple(states)
 
 
+def n_energy_counters() -> int:
+    """Return how many GPUs, from the first on, count their energy (Volta and newer do)."""
+    with _nvml() as nvml:
+        if nvml is None:
+            return 0
+        n = 0
+        for handle in _handles(nvml):
+            try:
+                nvml.nvmlDeviceGetTotalEnergyConsumption(handle)
+            except nvml.NVMLError:
+                break
+            n += 1
+        return n
+
+
+def energy_mj(index: int) -> int | None:
+    """Return the millijoules that a GPU took since the driver was loaded; ``None`` where it does not tell."""
+    with _nvml() as nvml:
+        if nvml is None:
+            return None
+        try:
+            return int(nvml.nvmlDeviceGetTotalEnergyConsumption(nvml.nvmlDeviceGetHandleByIndex(index)))
+        except nvml.NVMLError:
+            return None
+
+
 @contextmanager
 def _nvml() -> Iterator[Any]:
     """Yield the initialised library, or ``None``; NVML's own errors end the query quietly."""

@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from edgewright.backends.artifact import random_feeds
+from edgewright.backends.cross_check import CrossCheck, NoCrossCheck, cross_check
 from edgewright.backends.registry import runtime
+from edgewright.devices.energy import Energy, find_sensors, measure_energy
 from edgewright.devices.profile import DeviceProfile
-from edgewright.errors import BudgetError, BudgetViolationError, DeviceUnavailableError
+from edgewright.devices.throttle import Snapshot, changed, snapshot
+from edgewright.errors import BudgetError, BudgetViolationError, DeviceUnavailableError, RuntimeFailureError
+from edgewright.latency.footprint import Footprint, measure_footprint
 from edgewright.latency.measure import MeasureConfig, Measurement, Stopwatch, measure
 from edgewright.pipeline.progress import SILENT, Progress
 from edgewright.search.budget import format_cost, parse_budgets
@@ -32,6 +37,15 @@ class BenchResult:
         threads: of the runtime.
         measurement: the samples.
         budget_ms: limit on the median, if one was given.
+        slowed_by: what throttled the device while it was measured.
+        too_hot: why no further attempt was made; empty where none was needed.
+        before: clock and temperature before the samples.
+        after: the same after them.
+        footprint: memory and load time; ``None`` where they could not be measured.
+        footprint_reason: why not.
+        energy: of an inference, by sensor.
+        energy_reason: why there is none.
+        vendor: what the vendor's own tool measures; ``None`` where it was not asked.
     """
 
     artifact: Path
@@ -40,6 +54,29 @@ class BenchResult:
     threads: int
     measurement: Measurement
     budget_ms: float | None
+    slowed_by: tuple[str, ...] = ()
+    too_hot: str = ""
+    before: Snapshot | None = None
+    after: Snapshot | None = None
+    footprint: Footprint | None = None
+    footprint_reason: str = ""
+    energy: tuple[Energy, ...] = ()
+    energy_reason: str = ""
+    vendor: CrossCheck | NoCrossCheck | None = None
+
+    @property
+    def verdict(self) -> str:
+        """``ok``, ``noisy``, ``throttled``, or ``aborted``: it grew too hot to measure until it was ok."""
+        if self.too_hot:
+            return "aborted"
+        return "throttled" if self.slowed_by else self.measurement.verdict
+
+    @property
+    def verdict_reason(self) -> str:
+        """Why the verdict is not ``ok``; empty where it is."""
+        if self.too_hot or self.slowed_by:
+            return self.too_hot or f"the device was slowed down: {', '.join(self.slowed_by)}"
+        return "" if self.verdict == "ok" else "the median is not known to within 2.5 %"
 
     def to_json(self) -> dict[str, Any]:
         """Return the result as JSON values, every sample included."""
@@ -53,19 +90,39 @@ class BenchResult:
             "p95_ms": m.p95_ms,
             "iqr_ms": m.iqr_ms,
             "interval_ms": m.interval_ms,
-            "verdict": m.verdict,
+            "verdict": self.verdict,
+            "verdict_reason": self.verdict_reason,
             "budget_ms": self.budget_ms,
+            "size_bytes": self.artifact.stat().st_size,
+            "footprint": self.footprint.to_json() if self.footprint else None,
+            "footprint_reason": self.footprint_reason,
+            "energy": [energy.to_json() for energy in self.energy],
+            "energy_reason": self.energy_reason,
+            "before": self.before.to_json() if self.before else None,
+            "after": self.after.to_json() if self.after else None,
+            **self._vendor_json(),
             **m.to_json(),
         }
 
     def text(self) -> str:
-        """Return a line for a terminal."""
+        """Return lines for a terminal."""
         m = self.measurement
-        return (
+        reason = f": {self.verdict_reason}" if self.verdict_reason else ""
+        lines = [
             f"{self.artifact} on {self.device} ({self.runtime}, {self.threads} thread): "
             f"median {m.median_ms:.4g} ms, p95 {m.p95_ms:.4g} ms, IQR {m.iqr_ms:.2g} ms over {m.n} samples "
-            f"({m.n_dropped} disturbed ones dropped), {m.verdict}"
-        )
+            f"({m.n_dropped} disturbed ones dropped), {self.verdict}{reason}"
+        ]
+        if self.footprint is not None:
+            lines.append(self.footprint.text())
+        elif self.footprint_reason:
+            lines.append(f"memory and load time not measured: {self.footprint_reason}")
+        lines += [energy.text() for energy in self.energy] or [f"energy not measured: {self.energy_reason}"]
+        if isinstance(self.vendor, CrossCheck):
+            lines.append(self.vendor.text(m.median_ms))
+        elif self.vendor is not None:
+            lines.append(f"no cross-check: {self.vendor.reason}")
+        return "\n".join(lines)
 
     def require(self) -> None:
         """Raise ``BudgetViolationError`` where the median is above the budget."""
@@ -78,6 +135,24 @@ class BenchResult:
                 f"edgewright front pick RUN --under '{self.device}={self.budget_ms:g}ms'"
             )
 
+    def _vendor_json(self) -> dict[str, Any]:
+        if self.vendor is None:
+            return {}
+        if isinstance(self.vendor, NoCrossCheck):
+            return {"vendor": None, "vendor_reason": self.vendor.reason}
+        ratio = self.vendor.ratio(self.measurement.median_ms)
+        return {"vendor": self.vendor.to_json() | {"ratio": ratio}, "vendor_reason": ""}
+
+
+class _Timed(NamedTuple):
+    """The best of a few attempts, and how the machine was meanwhile."""
+
+    measurement: Measurement
+    slowed_by: tuple[str, ...]
+    too_hot: str
+    before: Snapshot
+    after: Snapshot
+
 
 def bench_artifact(
     artifact: Path,
@@ -85,9 +160,10 @@ def bench_artifact(
     *,
     budget: str = "",
     gauge_ns: float = math.inf,
+    vendor: bool = False,
     progress: Progress = SILENT,
 ) -> BenchResult:
-    """Time a compiled file in a tight loop on a device.
+    """Time a compiled file in a tight loop on a device, then measure what else it costs.
 
     Args:
         artifact: a file that ``edgewright compile`` made, or any of the runtime's own.
@@ -95,6 +171,7 @@ def bench_artifact(
         budget: a time such as ``4ms``.
         gauge_ns: speed of an undisturbed core, as a latency table of the device keeps it; samples on
             a core that others slow down are then told apart even where all of them are.
+        vendor: have the vendor's own tool measure it too.
         progress: told what is measured.
 
     Raises:
@@ -106,25 +183,79 @@ def bench_artifact(
     limit = _read_budget(budget)
     require_local(profile)
     engine = runtime(profile.runtime)
+    sensors = find_sensors()
+    energy: tuple[Energy, ...] = ()
     with (
         progress.task(f"measuring {artifact.name}"),
         engine.open(artifact, threads=profile.threads) as session,
     ):
         run = session.bind(random_feeds(session.inputs, np.random.default_rng(0)))
-        best: Measurement | None = None
-        for _ in range(ATTEMPTS):
-            found = measure(
-                run,
-                synchronize=session.synchronize,
-                config=MEASURE,
-                watch=Stopwatch.for_threads(profile.threads, reference_ns=gauge_ns),
-            )
-            if best is None or found.interval_ms < best.interval_ms:
-                best = found
-            if best.verdict == "ok":
-                break
+        timed = _timed(run, session.synchronize, profile, gauge_ns)
+        if sensors.sensors:
+            energy = measure_energy(run, session.synchronize, sensors.sensors)
+    footprint, reason = _footprint(artifact, profile, progress)
+    found: CrossCheck | NoCrossCheck | None = None
+    if vendor:
+        with progress.task(f"having the vendor's tool measure {artifact.name}"):
+            found = cross_check(artifact, profile.runtime, profile.threads)
+    return BenchResult(
+        artifact,
+        profile.name,
+        engine.version,
+        profile.threads,
+        timed.measurement,
+        limit,
+        slowed_by=timed.slowed_by,
+        too_hot=timed.too_hot,
+        before=timed.before,
+        after=timed.after,
+        footprint=footprint,
+        footprint_reason=reason,
+        energy=energy,
+        energy_reason="" if energy else sensors.reason or "the sensors did not answer",
+        vendor=found,
+    )
+
+
+def _timed(
+    run: Callable[[], object], synchronize: Callable[[], object], profile: DeviceProfile, gauge_ns: float
+) -> _Timed:
+    """Measure until a measurement is ok, a few times at most; return the best one, untroubled ones first."""
+    gpus = profile.runtime.startswith("tensorrt")
+    best: _Timed | None = None
+    for _ in range(ATTEMPTS):
+        before = snapshot(gpus=gpus)
+        limit, hottest = profile.gates.max_temperature_c, before.temperature_c
+        if best is not None and limit is not None and hottest is not None and hottest > limit:
+            too_hot = f"the device is at {hottest:.0f} °C, its gate is {limit:.0f} °C; let it cool down"
+            return best._replace(too_hot=too_hot)
+        measurement = measure(
+            run,
+            synchronize=synchronize,
+            config=MEASURE,
+            watch=Stopwatch.for_threads(profile.threads, reference_ns=gauge_ns),
+        )
+        after = snapshot(gpus=gpus)
+        found = _Timed(measurement, changed(before, after), "", before, after)
+        if best is None or _rank(found) < _rank(best):
+            best = found
+        if not best.slowed_by and best.measurement.verdict == "ok":
+            break
     assert best is not None
-    return BenchResult(artifact, profile.name, engine.version, profile.threads, best, limit)
+    return best
+
+
+def _rank(timed: _Timed) -> tuple[bool, float]:
+    return bool(timed.slowed_by), timed.measurement.interval_ms
+
+
+def _footprint(artifact: Path, profile: DeviceProfile, progress: Progress) -> tuple[Footprint | None, str]:
+    """Return memory and load time, or why they are not known: the latency is, and is not thrown away."""
+    try:
+        with progress.task(f"loading {artifact.name} in a fresh process"):
+            return measure_footprint(artifact, profile.runtime, threads=profile.threads), ""
+    except RuntimeFailureError as error:
+        return None, str(error)
 
 
 def require_local(profile: DeviceProfile) -> None:

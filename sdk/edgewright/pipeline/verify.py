@@ -59,13 +59,20 @@ class Verification:
                 _ms(row.budget_ms),
                 _percent(row.accuracy_artifact),
                 _percent(row.accuracy_torch),
+                _megabytes(row.size_bytes),
+                _megabytes(row.memory_bytes),
+                "-" if row.load_ms is None else f"{row.load_ms:.3g} ms",
+                "-" if row.energy_mj is None else f"{row.energy_mj:.3g} mJ",
                 row.parity,
                 row.verdict,
             )
             for row in self.rows
         ]
         header = ("id", "device", "precision", "predicted", "measured", "budget")
-        return columns(rows, (*header, "accuracy of file", "of torch", "parity", "budget met"))
+        costs = ("file", "peak memory", "load", "energy")
+        table = columns(rows, (*header, "accuracy of file", "of torch", *costs, "parity", "budget met"))
+        notes = dict.fromkeys(row.energy_note for row in self.rows if row.energy_note)
+        return "\n".join([table, *(f"energy: {note}" for note in notes)])
 
     def require(self) -> None:
         """Raise for the first kind of fault: a file that disagrees, then a violated budget.
@@ -170,11 +177,24 @@ def _verified(
         size_bytes=compiled.size_bytes,
     )
     try:
-        measured = bench_artifact(compiled.path, profile, gauge_ns=gauge_ns, progress=progress).measurement
+        found = bench_artifact(compiled.path, profile, gauge_ns=gauge_ns, progress=progress)
     except DeviceUnavailableError as error:
         return replace(row, note=str(error))
-    note = "" if measured.verdict == "ok" else "noisy: the median is not known to within 2.5 %"
-    return replace(row, measured_ms=measured.median_ms, p95_ms=measured.p95_ms, note=note)
+    measured, footprint = found.measurement, found.footprint
+    notes = [
+        f"{found.verdict}: {found.verdict_reason}" if found.verdict_reason else "",
+        found.footprint_reason,
+    ]
+    return replace(
+        row,
+        measured_ms=measured.median_ms,
+        p95_ms=measured.p95_ms,
+        memory_bytes=footprint.memory_bytes if footprint else None,
+        load_ms=footprint.load_ms if footprint else None,
+        energy_mj=found.energy[0].energy_mj if found.energy else None,
+        energy_note=found.energy[0].sensor if found.energy else found.energy_reason,
+        note="; ".join(filter(None, notes)),
+    )
 
 
 def _gauge_ns(table: str | None) -> float:
@@ -202,6 +222,10 @@ def load_verification(root: Path, name: str) -> Verification | None:
 
 def _ms(value: float | None) -> str:
     return "-" if value is None else f"{value:.3f} ms"
+
+
+def _megabytes(value: int | None) -> str:
+    return "-" if value is None else f"{value / 1e6:.3g} MB"
 
 
 def _percent(value: float | None) -> str:

@@ -155,6 +155,11 @@ class Finalist:
         parity_detail: its figures, or why it could not be made.
         size_bytes: of the file.
         size_budget_bytes: limit on it; ``None`` without one.
+        memory_bytes: peak resident memory of a process that loads and runs it, above the runtime's own;
+            ``None`` where it could not be measured.
+        load_ms: time to open it; ``None`` where it could not be measured.
+        energy_mj: of an inference, by the sensor that ``energy_note`` names; ``None`` without a sensor.
+        energy_note: the sensor, or why there is no figure.
         faults: whatever else is wrong, one line each; any makes the verdict ``violated``.
         note: why it could not be measured, or another remark.
     """
@@ -173,6 +178,10 @@ class Finalist:
     parity_detail: str = ""
     size_bytes: int | None = None
     size_budget_bytes: float | None = None
+    memory_bytes: int | None = None
+    load_ms: float | None = None
+    energy_mj: float | None = None
+    energy_note: str = ""
     faults: tuple[str, ...] = ()
     note: str = ""
 

@@ -106,9 +106,17 @@ def _best_sentence(finalists: tuple[Finalist, ...]) -> tuple[str, ...]:
     if best is None:
         return ()
     budget = f", budget {quantity(best.budget_ms, 'ms')}" if best.budget_ms is not None else ""
+    costs = [
+        (f"a file of {quantity(best.size_bytes, 'B')}", best.size_bytes),
+        (f"{quantity(best.memory_bytes, 'B')} of memory at its peak", best.memory_bytes),
+        (f"{quantity(best.load_ms, 'ms')} to load", best.load_ms),
+        (f"{quantity(best.energy_mj, 'mJ')} an inference", best.energy_mj),
+    ]
+    told = [text for text, value in costs if known(value)]
     return (
         f"Most accurate: {best.id}, {percent(best.accuracy_artifact)} as a file, "
-        f"{quantity(best.measured_ms, 'ms')} on {best.device}{budget}.",
+        f"{quantity(best.measured_ms, 'ms')} on {best.device}{budget}"
+        f"{'; ' + ', '.join(told) if told else ''}.",
     )
 
 

@@ -20,8 +20,13 @@ def summary(data: ReportData) -> str:
 
 
 def finalists(data: ReportData) -> str:
-    """Return one row an artifact: predicted, measured, budget, accuracy, size, parity, verdict."""
-    measures = ("predicted", "measured", "budget", "accuracy", "size")
+    """Return one row an artifact: predicted, measured, budget, accuracy, size … parity, verdict.
+
+    Energy has a column where a sensor told any.
+    """
+    measures = ["predicted", "measured", "budget", "accuracy", "size", "memory", "load"]
+    metered = any(known(f.energy_mj) for f in data.finalists)
+    measures += ["energy"] if metered else []
     header = ("network", "device", "precision", *measures, "parity", "verdict")
     return table(
         header,
@@ -35,12 +40,15 @@ def finalists(data: ReportData) -> str:
                 quantity(f.budget_ms, "ms"),
                 percent(f.accuracy_artifact),
                 quantity(f.size_bytes, "B"),
+                quantity(f.memory_bytes, "B"),
+                quantity(f.load_ms, "ms"),
+                *([quantity(f.energy_mj, "mJ")] if metered else []),
                 f.parity,
                 "; ".join((f.verdict, *f.violations)),
             )
             for f in data.finalists
         ],
-        right=(3, 4, 5, 6, 7),
+        right=range(3, 3 + len(measures)),
     )
 
 

@@ -59,7 +59,31 @@ class OnnxRuntime:
     @contextmanager
     def open(self, artifact: Path, *, threads: int = 1) -> Iterator[OnnxSession]:
         """Load an artifact; see :class:`~edgewright.backends.base.Runtime`."""
-        check_artifact(artifact, ".onnx")
+        yield OnnxSession(self._load(artifact, self._options(threads)))
+
+    @contextmanager
+    def open_profiled(
+        self, artifact: Path, prefix: Path, *, threads: int = 1
+    ) -> Iterator[tuple[OnnxSession, Callable[[], Path]]]:
+        """Load an artifact with ONNX Runtime's profiler on.
+
+        Yields the session, and what ends the profile and returns the file that it was written to.
+
+        Args:
+            artifact: a file that :meth:`open` takes.
+            prefix: start of the profile's path.
+            threads: of an inference.
+
+        Raises:
+            RuntimeFailureError: the runtime refuses the file.
+        """
+        options = self._options(threads)
+        options.enable_profiling = True
+        options.profile_file_prefix = str(prefix)
+        session = self._load(artifact, options)
+        yield OnnxSession(session), lambda: Path(session.end_profiling())
+
+    def _options(self, threads: int) -> Any:
         settings = self.conditions(threads)
         options = self._ort.SessionOptions()
         options.graph_optimization_level = self._ort.GraphOptimizationLevel.ORT_ENABLE_ALL
@@ -70,16 +94,19 @@ class OnnxRuntime:
             "session.intra_op.allow_spinning", str(settings["intra_op_spinning"])
         )
         options.log_severity_level = 4  # fatal: what goes wrong is raised
+        return options
+
+    def _load(self, artifact: Path, options: Any) -> Any:
+        check_artifact(artifact, ".onnx")
         try:
-            session = self._ort.InferenceSession(
+            return self._ort.InferenceSession(
                 artifact.read_bytes(),
                 options,
-                providers=[settings["provider"]],
+                providers=[self.conditions()["provider"]],
                 enable_fallback=0,  # it would print a banner and try the same provider again
             )
         except Exception as error:  # onnxruntime raises a dozen classes of its own
             raise refused(artifact, self.version, error) from error
-        yield OnnxSession(session)
 
 
 class OnnxSession:
