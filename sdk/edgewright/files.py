@@ -83,7 +83,7 @@ def read_json(path: Path, *, what: str, mend: str, error: type[SDKError] = Usage
         error: the class that is raised.
     """
     try:
-        return json.loads(path.read_text("utf-8"))
+        return parse_json(path.read_text("utf-8"))
     except FileNotFoundError as cause:
         raise error(f"{what} {path} does not exist; {mend}") from cause
     except (OSError, UnicodeDecodeError) as cause:
@@ -92,6 +92,28 @@ def read_json(path: Path, *, what: str, mend: str, error: type[SDKError] = Usage
         raise error(
             f"{what} {path} is truncated or not JSON (line {cause.lineno}: {cause.msg}); {mend}"
         ) from cause
+    except (ValueError, RecursionError) as cause:
+        raise error(f"{what} {path} is no JSON that can be used ({cause}); {mend}") from cause
+
+
+def parse_json(text: str) -> Any:
+    """Return the JSON value of ``text``.
+
+    Raises:
+        ValueError: it is not JSON, or a key stands twice in one object, where Python's own reader
+            would keep the last.
+        RecursionError: it is nested too deeply.
+    """
+    return json.loads(text, object_pairs_hook=_unique)
+
+
+def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found: dict[str, Any] = {}
+    for key, value in pairs:
+        if key in found:
+            raise ValueError(f"the key {key!r} stands twice in one object")
+        found[key] = value
+    return found
 
 
 def canonical_json(value: Any) -> str:

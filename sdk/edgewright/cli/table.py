@@ -1,4 +1,4 @@
-"""`edgewright table show | validate`."""
+"""`edgewright table …`: show and validate here, the others in modules of their own."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from edgewright.cli import table_assets
 from edgewright.cli.console import Console
 from edgewright.cli.options import AsJson
 
@@ -15,11 +16,21 @@ File = Annotated[Path, typer.Argument(help="A latency table.", show_default=Fals
 
 
 @app.command()
-def show(file: File, as_json: AsJson = False) -> None:
+def show(
+    file: File,
+    network: Annotated[
+        str | None,
+        typer.Option(help="Break down the cost of this network: encoding or architecture as JSON, or a file."),
+    ] = None,
+    pick: Annotated[
+        str | None, typer.Option(help="Break down the smallest or the largest network of its space.")
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
     """Show what a table measured, where, and how far it is to be trusted."""
-    from edgewright.pipeline.tables import describe_table
+    from edgewright.pipeline.table_show import describe_table
 
-    value, text = describe_table(file)
+    value, text = describe_table(file, network=network, pick=pick)
     Console(as_json).result(value, text)
 
 
@@ -30,7 +41,13 @@ def validate(
     as_json: AsJson = False,
 ) -> None:
     """Check a table: whole, unedited, sane, of this machine, covering its space."""
-    from edgewright.pipeline.tables import validate_table
+    from edgewright.pipeline.table_show import validate_table
 
     value, text = validate_table(file, space)
     Console(as_json).result(value, text)
+
+
+app.command("diff")(table_assets.diff)
+app.command("merge")(table_assets.merge)
+app.command("import")(table_assets.import_)
+app.command("export")(table_assets.export)

@@ -223,9 +223,15 @@ def _read_toml(path: Path) -> dict[str, Any]:
             f"device profile {path} does not exist; `edgewright device list` shows what does"
         ) from error
     except (OSError, UnicodeDecodeError) as error:
-        raise ProfileError(f"device profile {path} cannot be read: {error}") from error
+        raise ProfileError(
+            f"device profile {path} cannot be read ({error}); give a text file that you may read, "
+            "`edgewright device list` shows what there is"
+        ) from error
     except tomllib.TOMLDecodeError as error:
-        raise ProfileError(f"device profile {path} is not TOML: {error}") from error
+        raise ProfileError(
+            f"device profile {path} is not TOML ({error}); see `edgewright device show "
+            "local-cpu-onnxruntime` for a profile that is right"
+        ) from error
 
 
 def _scalar_faults(data: Mapping[str, Any], stem: str) -> list[str]:

@@ -11,6 +11,7 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 from types import ModuleType, TracebackType
 from typing import IO, Any
@@ -67,7 +68,7 @@ class Journal:
                 self.append(header)
                 records = [header]
         except BaseException:
-            self._stream.close()
+            self.close()
             raise
         self.facts: Record = records[0]["facts"]
         self.records: tuple[Record, ...] = tuple(records[1:])
@@ -85,8 +86,12 @@ class Journal:
             raise storage_error(self.path, error) from error
 
     def close(self) -> None:
-        """Close the file; it stays."""
-        self._stream.close()
+        """Close the file; it stays.
+
+        What an earlier ``append`` could not write fails here once more, and was told there.
+        """
+        with suppress(OSError):
+            self._stream.close()
 
     def __enter__(self) -> Journal:
         return self

@@ -23,6 +23,7 @@ from edgewright.files import digest_of, read_json, write_text
 from edgewright.latency.correction import NO_CORRECTION, Correction
 from edgewright.latency.measure import Measurement
 from edgewright.latency.records import Anchor, Entry, Failure, NetworkRecord, architecture_from_json
+from edgewright.latency.sanity import implausible
 from edgewright.latency.validation import Validation, Worst
 from edgewright.spaces.architecture import Space
 from edgewright.spaces.operator import Operator
@@ -117,14 +118,21 @@ class LatencyTable:
         return digest_of([self.fingerprint.digest, self.space_digest, how, self.created_utc])[:16]
 
     def covers(self, space: Space) -> bool:
-        """Return whether every operator of ``space`` was measured."""
-        return all(operator in self.entries for operator in space.all_operators())
+        """Return whether every operator of ``space`` was measured, or tried and failed."""
+        return all(op in self.entries or op in self.failures for op in space.all_operators())
 
     def require_space(self, space: Space) -> None:
         """Raise ``MissingEntryError`` unless the table covers ``space``.
 
         Operators that failed are no fault: their networks are predicted to be slower than any budget.
+        A table of another version of the space's name is a ``TableError``.
         """
+        if self.space_version != space.version and _base_name(self.space_name) == _base_name(space.name):
+            raise TableError(
+                f"{self._described()} is of version {self.space_version} of {_base_name(space.name)}, this "
+                f"edgewright has version {space.version}; measure it again with "
+                f"`edgewright profile {self.device} --space '{space.name}' --again`"
+            )
         missing = [op for op in space.all_operators() if op not in self.entries and op not in self.failures]
         if not missing:
             return
@@ -148,8 +156,8 @@ class LatencyTable:
         if differences and not allow_foreign:
             raise ForeignTableError(
                 f"{self._described()} was measured on another machine ({'; '.join(differences)}); "
-                f"measure this one with `edgewright profile {self.device}`, or use it as it is with "
-                "--allow-foreign"
+                f"measure this one with `edgewright profile {self.device} --again`, or use it as it is "
+                "with --allow-foreign"
             )
 
     def require_runtime(self, version: str, *, allow_foreign: bool = False) -> None:
@@ -157,7 +165,7 @@ class LatencyTable:
         if version != self.runtime_version and not allow_foreign:
             raise ForeignTableError(
                 f"{self._described()} was measured with {self.runtime_version}, installed is {version}; "
-                f"measure anew with `edgewright profile {self.device}`, or use it as it is with "
+                f"measure anew with `edgewright profile {self.device} --again`, or use it as it is with "
                 "--allow-foreign"
             )
 
@@ -197,8 +205,13 @@ class LatencyTable:
     @classmethod
     def load(cls, path: Path) -> LatencyTable:
         """Read a table. Raises ``TableError`` that names every fault of the file at once."""
+        # Imported tables are made of tables, so that module imports this one.
+        from edgewright.latency.imported import imported_from_json, is_imported
+
         mend = "measure it again with `edgewright profile`"
         data = read_json(path, what="latency table", mend=mend, error=TableError)
+        if is_imported(data):
+            return imported_from_json(data, path).latency_table()
         if not isinstance(data, dict) or data.get("schema") != SCHEMA:
             found = data.get("schema") if isinstance(data, dict) else type(data).__name__
             raise TableError(
@@ -211,9 +224,17 @@ class LatencyTable:
         if faults:
             raise TableError(f"latency table {path}: {_listed(faults)}; {mend}")
         try:
-            return replace(_table_from(data), path=path)
+            table = replace(_table_from(data), path=path)
         except (SDKError, TypeError, ValueError, KeyError, AttributeError) as error:
             raise TableError(f"latency table {path}: {error}; {mend}") from error
+        if faults := implausible(table):
+            raise TableError(f"latency table {path}: {_listed(faults)}; {mend}")
+        return table
+
+    @property
+    def is_imported(self) -> bool:
+        """Whether somebody else measured it: there are neither samples nor a fingerprint nor an error."""
+        return "imported_from" in self.settings
 
     def _described(self) -> str:
         where = f" ({self.path})" if self.path else ""
@@ -337,6 +358,10 @@ def _validation_from(data: Mapping[str, Any] | None) -> Validation | None:
     if data is None:
         return None
     return Validation(**{**data, "worst": tuple(Worst(**worst) for worst in data["worst"])})
+
+
+def _base_name(name: str) -> str:
+    return name.partition(":")[0].partition("@")[0]
 
 
 def _has_constant(value: Any) -> bool:

@@ -12,8 +12,7 @@ from edgewright.devices.profile import DeviceProfile
 from edgewright.errors import ForeignTableError, PrecisionError, TableError
 from edgewright.latency.predictor import LatencyPredictor
 from edgewright.latency.table import LatencyTable
-from edgewright.pipeline.tabulate import columns
-from edgewright.spaces import MobileSpace, find_space
+from edgewright.spaces import MobileSpace
 from edgewright.spaces.architecture import FloatArray, IntArray
 
 
@@ -125,6 +124,12 @@ def device_cost(
     profile = DeviceProfile.find(name)
     chosen = choose_precision(profile, precision)
     table = find_table(tables, profile, space, chosen)
+    if table.is_imported and not allow_foreign:
+        raise ForeignTableError(
+            f"the latency table {table.path} was imported: nobody here saw the device, and its error on whole "
+            f"networks is unknown; measure with: edgewright profile {profile.name} --again, or use it as it "
+            "is with --allow-foreign"
+        )
     require_made_for(table, profile, chosen, allow_foreign=allow_foreign)
     table.require_space(space)
     if profile.is_local:
@@ -132,40 +137,3 @@ def device_cost(
         table.require_runtime(runtime(profile.runtime).version, allow_foreign=allow_foreign)
     predictor = LatencyPredictor(table, space)
     return DeviceCost(profile, chosen, table, predictor, predictor.error_p95)
-
-
-def describe_table(path: Path) -> tuple[dict[str, Any], str]:
-    """Return what a table says of itself, as JSON values and as text. Raises ``TableError``."""
-    table = LatencyTable.load(path)
-    value = table.summary()
-    rows = [(key, _text(item)) for key, item in value.items()]
-    return value, columns(rows, ("of this table", ""))
-
-
-def validate_table(path: Path, space: str | None) -> tuple[dict[str, Any], str]:
-    """Check a table; return its verdict as JSON values and text.
-
-    Raises:
-        TableError: names every fault.
-        ForeignTableError: it was measured on another machine or with another version of its runtime.
-        MissingExtraError: its runtime is not installed.
-    """
-    table = LatencyTable.load(path)
-    wanted = find_space(space or table.space_name)
-    table.require_space(wanted)
-    table.require_device(probe())
-    table.require_runtime(runtime(table.runtime).version)
-    return (
-        {"table": str(path), "table_id": table.table_id, "valid": True, "space": wanted.name},
-        f"{path}: whole, unedited, of this machine, covers {wanted.name}",
-    )
-
-
-def _text(item: Any) -> str:
-    if isinstance(item, float):
-        return f"{item:.4g}"
-    if isinstance(item, dict):
-        return ", ".join(f"{k} {_text(v)}" for k, v in item.items())
-    if isinstance(item, (list, tuple)):
-        return ", ".join(map(_text, item))
-    return str(item)
