@@ -51,8 +51,14 @@ def test_validate_accepts_a_table_of_this_machine(edgewright, table):
         ),
         (lambda text: text.replace('"threads": 1', '"threads": NaN'), ["NaN"]),
         (lambda text: text.replace('"seconds"', '"minutes"'), ["missing key 'seconds'", "unknown key"]),
+        (lambda text: text.replace('"threads": 1', '"threads": 1, "threads": 1'), ["'threads' stands twice"]),
+        (lambda text: "[" * 100_000, ["no JSON that can be used"]),
+        (lambda text: text.replace('"threads": 1', '"threads": ' + "1" * 5000), ["no JSON that can be used"]),
     ],
-    ids=["half", "empty", "text", "list", "schema", "edited", "unknown key", "NaN", "missing key"],
+    ids=[
+        *("half", "empty", "text", "list", "schema", "edited", "unknown key", "NaN", "missing key"),
+        *("duplicate key", "too deep", "too long a number"),
+    ],
 )
 def test_a_damaged_or_edited_table_is_refused_everywhere(
     edgewright, trained_only, table, tmp_path, damage, said
@@ -93,3 +99,55 @@ def test_a_table_of_another_machine_does_not_validate(edgewright, table):
 def test_a_table_of_another_runtime_version_does_not_validate(edgewright, table):
     rewrite(table, runtime_version="onnxruntime 0.1")
     edgewright("table", "validate", table).refusal(2, "onnxruntime 0.1", "installed is", "edgewright profile")
+
+
+def in_microseconds(samples):
+    return [1000 * ms for ms in samples]
+
+
+def test_entries_in_another_unit_than_the_networks_are_refused(edgewright, table):
+    entries = json.loads(table.read_text())["entries"]
+    for entry in entries:
+        for kind in ("warm", "cold"):
+            entry[kind]["samples_ms"] = in_microseconds(entry[kind]["samples_ms"])
+    rewrite(table, entries=entries)
+    for verb in ("show", "validate"):
+        edgewright("table", verb, table).refusal(2, "look like µs given as ms", "edgewright profile")
+
+
+def test_a_single_absurd_entry_is_refused(edgewright, table):
+    entries = json.loads(table.read_text())["entries"]
+    entries[7]["warm"]["samples_ms"] = in_microseconds(entries[7]["warm"]["samples_ms"])
+    rewrite(table, entries=entries)
+    edgewright("table", "validate", table).refusal(2, "operators of its size take", "edgewright profile")
+
+
+@pytest.mark.parametrize("sample", [-0.1, 0, 1e9, "1.0", None, True, []])
+def test_an_absurd_sample_is_refused(edgewright, table, sample):
+    entries = json.loads(table.read_text())["entries"]
+    entries[7]["warm"]["samples_ms"][0] = sample
+    rewrite(table, entries=entries)
+    edgewright("table", "show", table).refusal(2, "entry 7: a sample must be", "edgewright profile")
+
+
+def test_a_repeated_operator_is_refused(edgewright, table):
+    entries = json.loads(table.read_text())["entries"]
+    rewrite(table, entries=[*entries, entries[3]])
+    edgewright("table", "show", table).refusal(2, "repeats", "edgewright profile")
+
+
+def test_a_table_of_another_version_of_the_space_is_refused(edgewright, table, trained_only, tmp_path):
+    rewrite(table, space_version=99)
+    edgewright("table", "validate", table).refusal(2, "is of version 99", "has version 1", "--again")
+    folder = tmp_path / "tables" / "local-cpu-onnxruntime"
+    folder.mkdir(parents=True)
+    shutil.copyfile(table, folder / f"{SPACE}-classes4-onnxruntime-fp32.json")
+    search = ("search", "--run", trained_only, "--budget", "cpu=50ms", "--tables", folder.parent)
+    edgewright(*search).refusal(2, "is of version 99", "--again")
+
+
+def test_validate_tells_the_error_figures(edgewright, table):
+    out = edgewright("table", "validate", table).out
+    assert "Spearman" in out
+    assert "before the correction" in out
+    assert edgewright("table", "validate", table, "--json").json()["validation"]["mape_percent"] >= 0

@@ -1,4 +1,5 @@
 import json
+from pathlib import Path
 
 import pytest
 
@@ -99,3 +100,12 @@ def test_whatever_a_build_raises_is_a_reason(tmp_path):
         workshop.artifact("a", crash)
     with pytest.raises(RuntimeFailureError, match="wrote no file"):
         workshop.artifact("a", lambda path: None)
+
+
+def test_a_full_disk_is_told_once_and_as_such(tmp_path):
+    journal = Journal(tmp_path / "j", IDENTITY, {})
+    journal._stream.close()
+    journal._stream = Path("/dev/full").open("r+b")  # noqa: SIM115 - the journal closes it
+    with journal, pytest.raises(StorageError, match="no space left"):
+        journal.append({"kind": "started"})
+    assert journal._stream.closed

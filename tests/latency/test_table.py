@@ -8,6 +8,7 @@ from doubles.fake_spaces import small_space
 from edgewright.errors import ForeignTableError, MissingEntryError, TableError
 from edgewright.files import digest_of
 from edgewright.latency.profiler import profile_space
+from edgewright.latency.records import Failure
 from edgewright.latency.table import LatencyTable
 from edgewright.latency.target import ProfileConfig
 
@@ -159,3 +160,25 @@ def test_an_absent_or_unreadable_table_is_one_line(tmp_path):
         LatencyTable.load(tmp_path / "binary.json")
     with pytest.raises(TableError, match="cannot be read"):
         LatencyTable.load(tmp_path)
+
+
+def test_operators_that_failed_are_covered(table):
+    operator = sorted(table.entries)[0]
+    entries = {op: entry for op, entry in table.entries.items() if op != operator}
+    failed = replace(table, entries=entries, failures={operator: Failure("illegal instruction")})
+    assert failed.covers(small_space())
+    failed.require_space(small_space())
+    assert not replace(table, entries=entries).covers(small_space())
+
+
+def test_a_table_of_another_version_of_its_space_is_stale(table):
+    with pytest.raises(TableError, match=r"is of version 1 of small.*has version 2.*--again"):
+        table.require_space(small_space(version=2))
+    table.require_space(small_space(base_name="other", version=2))
+
+
+def test_a_key_that_stands_twice_is_refused(saved):
+    text = saved.read_text("utf-8")
+    saved.write_text(text.replace('"threads": 1', '"threads": 1, "threads": 1', 1), "utf-8")
+    with pytest.raises(TableError, match="'threads' stands twice"):
+        LatencyTable.load(saved)

@@ -2,10 +2,12 @@ import shutil
 
 import numpy as np
 import pytest
+from doubles.lookup_tables import OFA_SPACE, ofa_yaml
 from doubles.tiny_chain import PROFILE, SPACE
 
 from edgewright.devices.profile import DeviceProfile
-from edgewright.errors import PrecisionError, TableError
+from edgewright.errors import ForeignTableError, PrecisionError, TableError
+from edgewright.latency.imported import import_table
 from edgewright.pipeline.profile import profile_device
 from edgewright.pipeline.tables import choose_precision, device_cost, find_table, table_path
 from edgewright.spaces import find_space
@@ -51,3 +53,26 @@ def test_a_devices_cost_is_its_tables_prediction(chain):
     told = cost.to_json()
     assert told["device"] == "local-cpu-onnxruntime"
     assert told["profile"] == str(CPU.path.resolve())
+
+
+def test_an_imported_table_is_used_only_where_that_is_allowed(tmp_path):
+    (tmp_path / "blocks.yaml").write_text(ofa_yaml(), "utf-8")
+    profile = tmp_path / "phone.toml"
+    profile.write_text(
+        'schema = 1\nname = "phone"\nkind = "cpu"\nruntime = "litert"\nprecisions = ["fp32"]\nthreads = 1\n'
+        'reach = "none"\ndescription = "A phone that somebody else measured"\n',
+        "utf-8",
+    )
+    space = find_space(OFA_SPACE)
+    table = import_table(tmp_path / "blocks.yaml", "phone", runtime="litert", precision="fp32", threads=1)
+    table.save(table_path(tmp_path, DeviceProfile.load(profile), space, "fp32"))
+    with pytest.raises(
+        ForeignTableError, match=r"was imported: .*error on whole networks is unknown; .*--allow"
+    ):
+        device_cost(str(profile), space, tables=tmp_path, precision=None, allow_foreign=False)
+    cost = device_cost(str(profile), space, tables=tmp_path, precision=None, allow_foreign=True)
+    x = space.encode(space.largest())[None]
+    assert cost.predict_ms(x)[0] == pytest.approx(
+        sum(table.entries[key].mean for op in space.operators(space.largest()) for key in table.operators[op])
+    )
+    assert np.isnan(cost.predictor.error)

@@ -20,7 +20,9 @@ def show(
     file: File,
     network: Annotated[
         str | None,
-        typer.Option(help="Break down the cost of this network: encoding or architecture as JSON, or a file."),
+        typer.Option(
+            help="Break down the cost of this network: encoding or architecture as JSON, or a file."
+        ),
     ] = None,
     pick: Annotated[
         str | None, typer.Option(help="Break down the smallest or the largest network of its space.")

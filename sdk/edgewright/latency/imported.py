@@ -38,8 +38,8 @@ KIND = "imported latency table"
 SCHEMA = 1
 UNKNOWN = "unknown"
 _MEND = "import it again with `edgewright table import`"
-_TEXTS = ("device", "runtime", "precision", "format", "unit", "source", "sha256", "imported_utc")
-_TEXTS += ("edgewright_version", "space", "digest")
+_TEXTS: tuple[str, ...] = ("device", "runtime", "precision", "format", "unit", "source", "sha256")
+_TEXTS += ("imported_utc", "edgewright_version", "space", "digest")
 _KEYS = ("kind", "schema", *_TEXTS, "threads", "entries", "operators", "dropped")
 
 
@@ -178,7 +178,8 @@ def imported_from_json(data: Mapping[str, Any], path: Path) -> ImportedTable:
     """Return the imported table that a file holds. Raises ``TableError`` that names every fault."""
     if data.get("schema") != SCHEMA:
         raise TableError(
-            f"imported table {path} has schema {data.get('schema')!r}, this edgewright reads {SCHEMA}; {_MEND}"
+            f"imported table {path} has schema {data.get('schema')!r}, this edgewright reads {SCHEMA}; "
+            f"{_MEND}"
         )
     faults = [f"missing key {key!r}" for key in _KEYS if key not in data]
     faults += [f"unknown key {key!r}" for key in data if key not in _KEYS]
@@ -193,9 +194,7 @@ def imported_from_json(data: Mapping[str, Any], path: Path) -> ImportedTable:
                 row["key"]: SourceEntry(row["key"], row["mean_ms"], row["count"], row["std_ms"])
                 for row in data["entries"]
             },
-            operators={
-                Operator.from_json(row["operator"]): tuple(row["keys"]) for row in data["operators"]
-            },
+            operators={Operator.from_json(row["operator"]): tuple(row["keys"]) for row in data["operators"]},
             dropped=tuple(Fault(**row) for row in data["dropped"]),
             path=path,
         )

@@ -81,8 +81,8 @@ def import_file(
     lines = [f"{path}: {len(table.entries)} entries of {file.name} ({table.format}, {table.unit})"]
     if table.operators:
         lines.append(
-            f"{len(table.operators)} operators of {table.space}; search takes them with --allow-foreign: nobody "
-            "here saw the device, and the error on whole networks is unknown"
+            f"{len(table.operators)} operators of {table.space}; search takes them with --allow-foreign: "
+            "nobody here saw the device, and the error on whole networks is unknown"
         )
     else:
         lines.append("its keys are operators of no known space: to be looked at, not searched")
@@ -218,7 +218,8 @@ def _diff_text(found: TableDiff) -> str:
     listed = [c for c in found.changes if c.beyond_noise or not found.tested][:N_LISTED]
     if listed:
         rows = [
-            (c.operator.key, f"{c.a_ms:.4f}", f"{c.b_ms:.4f}", _percent(c.ratio), f"{c.p:.1g}") for c in listed
+            (c.operator.key, f"{c.a_ms:.4f}", f"{c.b_ms:.4f}", _percent(c.ratio), f"{c.p:.1g}")
+            for c in listed
         ]
         title = "largest changes beyond noise" if found.tested else "largest differences"
         blocks.append(columns(rows, (title, "first ms", "second ms", "change", "p")))

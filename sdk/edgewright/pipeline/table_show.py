@@ -167,9 +167,7 @@ def describe_operator(op: Operator) -> str:
     return f"{details}, {op.in_channels}-{op.mid_channels}-{op.out_channels}, {op.in_size} px"
 
 
-def _validate_imported(
-    imported: ImportedTable, path: Path, space: str | None
-) -> tuple[dict[str, Any], str]:
+def _validate_imported(imported: ImportedTable, path: Path, space: str | None) -> tuple[dict[str, Any], str]:
     """Check what can be checked of a table that nobody here measured."""
     covers = None
     if space is not None or imported.operators:
@@ -215,8 +213,8 @@ def _doubts_text(table: LatencyTable) -> list[str]:
         blocks.append(columns(rows, header) + _more(len(noisy)))
     if table.failures:
         failed = [(op.key, f.reason) for op, f in sorted(table.failures.items())]
-        header = (f"failed operators ({len(failed)})", "reason")
-        blocks.append(columns(failed[:N_LISTED], header) + _more(len(failed)))
+        titles = (f"failed operators ({len(failed)})", "reason")
+        blocks.append(columns(failed[:N_LISTED], titles) + _more(len(failed)))
     if medians := table.anchor.medians_ms:
         low, high = min(medians), max(medians)
         blocks.append(

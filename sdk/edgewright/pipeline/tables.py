@@ -126,9 +126,9 @@ def device_cost(
     table = find_table(tables, profile, space, chosen)
     if table.is_imported and not allow_foreign:
         raise ForeignTableError(
-            f"the latency table {table.path} was imported: nobody here saw the device, and its error on whole "
-            f"networks is unknown; measure with: edgewright profile {profile.name} --again, or use it as it "
-            "is with --allow-foreign"
+            f"the latency table {table.path} was imported: nobody here saw the device, and its error on "
+            f"whole networks is unknown; measure with: edgewright profile {profile.name} --again, or use it "
+            "as it is with --allow-foreign"
         )
     require_made_for(table, profile, chosen, allow_foreign=allow_foreign)
     table.require_space(space)

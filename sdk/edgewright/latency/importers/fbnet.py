@@ -37,7 +37,9 @@ class FbnetCsv:
             raise TableError("the first line must be layer and the names of operations, divided by commas")
         names = rows[0][1:]
         if unknown := [name for name in names if not _OPERATION.fullmatch(name)]:
-            raise TableError(f"unknown operations {', '.join(unknown[:5])}; expected such as k3_e6_g2 or skip")
+            raise TableError(
+                f"unknown operations {', '.join(unknown[:5])}; expected such as k3_e6_g2 or skip"
+            )
         if len(set(names)) < len(names):
             raise TableError("an operation has two columns")
         entries, faults, layers = list[SourceEntry](), list[Fault](), list[list[float]]()
@@ -50,7 +52,8 @@ class FbnetCsv:
                 )
             layer = row[0].strip()
             if not layer.isdigit() or layer in seen:
-                faults.append(Fault(f"layer {layer}", "is no number" if layer not in seen else "stands twice"))
+                reason = "stands twice" if layer in seen else "is of no numbered layer"
+                faults += [Fault(f"layer {layer} {name}", reason) for name in names]
                 continue
             seen.add(layer)
             found, wrong = _row(layer, names, row[1:])
