@@ -33,7 +33,7 @@ def made(tmp_path_factory):
     for side in (16, 32):
         device, space = FakeDevice(noise=0.01), find_space(f"mobilenetv3-small-image@{side}:4")
         journal = folder / f"j{side}"
-        table = profile_space(space, device.target(space), journal=journal, machine=device, config=CONFIG)
+        table = profile_space(space, device.target(space), journal=journal, config=CONFIG)
         table.save(folder / f"{side}.json")
     return folder
 

@@ -21,7 +21,7 @@ SPACE = find_space("mobilenetv3-small-image@16:4")
 def measured(folder, *, noise=0.02, seed=0, space=SPACE):
     device = FakeDevice(noise=noise)
     device._rng = np.random.default_rng(seed)
-    return profile_space(space, device.target(space), journal=folder / "j", machine=device, config=CONFIG)
+    return profile_space(space, device.target(space), journal=folder / "j", config=CONFIG)
 
 
 @pytest.fixture(scope="module")

@@ -23,7 +23,7 @@ def measured(folder, space, *, seed=0, created="2026-01-01T00:00:00Z"):
     device = FakeDevice(noise=0.02)
     device._rng = np.random.default_rng(seed)
     space = find_space(space)
-    table = profile_space(space, device.target(space), journal=folder / "j", machine=device, config=CONFIG)
+    table = profile_space(space, device.target(space), journal=folder / "j", config=CONFIG)
     return replace(table, created_utc=created)
 
 

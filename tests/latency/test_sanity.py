@@ -19,7 +19,7 @@ CONFIG = ProfileConfig(passes=1, rounds=2, n_fit=4, n_validate=4, network_ms=2.0
 def table(tmp_path_factory):
     device, space = FakeDevice(), find_space("mobilenetv3-small-image@16:4")
     journal = tmp_path_factory.mktemp("profile") / "j"
-    return profile_space(space, device.target(space), journal=journal, machine=device, config=CONFIG)
+    return profile_space(space, device.target(space), journal=journal, config=CONFIG)
 
 
 def scaled(measurement, factor):
