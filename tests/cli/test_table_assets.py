@@ -242,3 +242,20 @@ def test_nothing_is_lost_when_a_file_cannot_be_written(edgewright, made, tmp_pat
     assert (tmp_path / "file").read_text() == "kept"
     before = shutil.copyfile(made / "16.json", tmp_path / "copy.json").read_bytes()
     assert (made / "16.json").read_bytes() == before
+
+
+def test_plots_are_written_as_png(edgewright, made, blocks, tmp_path):
+    out = tmp_path / "plots"
+    found = edgewright("table", "plot", made / "16.json", "--out", out, "--json").json()
+    names = {"predicted.png", "error.png", "breakdown-largest.png", "drift.png"}
+    assert {path.name for path in out.iterdir()} == names
+    assert len(found["files"]) == 4
+    assert all(path.read_bytes().startswith(b"\x89PNG") for path in out.iterdir())
+    told = edgewright("table", "plot", made / "16.json", "--out", out, "--pick", "smallest").out
+    assert "breakdown-smallest.png" in told
+    table = tmp_path / "imported.json"
+    edgewright("table", "import", blocks, "--device", "phone", "--out", table)
+    found = edgewright("table", "plot", table, "--out", tmp_path / "few", "--json").json()
+    assert [path.name for path in (tmp_path / "few").iterdir()] == ["breakdown-largest.png"]
+    assert set(found["left_out"]) == {"error.png", "drift.png"}
+    edgewright("table", "plot", table, "--out", table).refusal(2, "cannot write")

@@ -5,10 +5,13 @@ from __future__ import annotations
 import numpy as np
 
 from edgewright.report.data import (
+    Breakdown,
+    Drift,
     Finalist,
     FrontPoint,
     HypervolumePoint,
     Objective,
+    OperatorBar,
     PredictionPoint,
     ReportData,
     TableSummary,
@@ -139,9 +142,44 @@ def tables() -> tuple[TableSummary, ...]:
     )
 
 
+def breakdowns(rows: tuple[Finalist, ...], found: tuple[FrontPoint, ...]) -> tuple[Breakdown, ...]:
+    operators = {p.id: p.operators for p in found}
+    return tuple(
+        Breakdown(
+            id=row.id,
+            device=row.device,
+            bars=tuple(
+                OperatorBar(
+                    label=f"block {i}" if op.kind == "mbconv" else op.kind,
+                    detail=f"{op.in_channels} to {op.out_channels}, {op.in_size} px",
+                    kernel_size=op.kernel_size if op.kind == "mbconv" else 0,
+                    cost_ms=None if i == 4 else 0.01 + op.macs * 4e-8,
+                    noisy=i == 5,
+                )
+                for i, op in enumerate(operators[row.id])
+            ),
+        )
+        for row in rows
+    )
+
+
+def drifts(seed: int = 2) -> tuple[Drift, ...]:
+    rng = np.random.default_rng(seed)
+    return tuple(
+        Drift(
+            device=device,
+            operator="mbconv-12px-i32",
+            medians_ms=tuple(float(ms) for ms in 0.08 * (1 + 0.02 * rng.standard_normal(24))),
+            taint=0.08,
+        )
+        for device in DEVICES
+    )
+
+
 def full(n: int = 200) -> ReportData:
     found = points(n)
     rng = np.random.default_rng(3)
+    rows = finalists(found)
     return ReportData(
         title="Handwritten digits on this machine",
         subtitle="mobilenetv3-small-image · scikit-learn digits · 2026-11-21",
@@ -153,9 +191,11 @@ def full(n: int = 200) -> ReportData:
                 objectives={"error": 0.075, "ort": 0.9, "litert": 0.85, "size": 1.1e6, "macs": 4.1e6},
             ),
         ),
-        finalists=finalists(found),
+        finalists=rows,
         tables=tables(),
         predictions=predictions(),
+        breakdowns=breakdowns(rows, found),
+        drifts=drifts(),
         hypervolume=tuple(
             HypervolumePoint(
                 evaluations=16 * (i + 1),

@@ -16,6 +16,10 @@ def test_a_finished_run_gathers_everything(chain):
     assert data.hypervolume[-1].evaluations == EVALUATIONS
     assert len(data.training) == TRAINING.epochs
     assert len(data.finalists) == 2
+    assert {(b.id, b.device) for b in data.breakdowns} == {(f.id, f.device) for f in data.finalists}
+    for found, row in zip(data.breakdowns, data.finalists, strict=True):
+        assert found.total_ms == pytest.approx(row.predicted_ms)
+    assert {d.device for d in data.drifts} <= {table.device for table in data.tables}
     assert data.provenance["Data"]["source"] == str(chain.images)
 
 

@@ -18,6 +18,7 @@ PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))
 OPTIONAL = {
     *("onnxruntime", "ai_edge_litert", "ai_edge_quantizer", "litert_torch", "tflite_runtime"),
     *("tensorrt", "tensorrt_rtx", "cuda", "pynvml", "jinja2", "plotly", "ray", "tensorboard", "lightgbm"),
+    "matplotlib",
 }
 # These write TFLite's format with the vendor's own classes. They are reached through the registry, which
 # names the extra where they do not import.

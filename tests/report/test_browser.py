@@ -10,7 +10,15 @@ from typing import TYPE_CHECKING
 import pytest
 from doubles import report_data
 
-from edgewright.report.data import FrontPoint, HypervolumePoint, ReportData, TrainingPoint
+from edgewright.report.data import (
+    Breakdown,
+    Drift,
+    FrontPoint,
+    HypervolumePoint,
+    OperatorBar,
+    ReportData,
+    TrainingPoint,
+)
 from edgewright.report.page import write
 
 if TYPE_CHECKING:
@@ -199,6 +207,8 @@ def test_unknown_values_and_markup_in_names_do_no_harm(visit: Visit, tmp_path: P
         points=(FrontPoint(id=NASTY, objectives={"error": nan, "ort": 1.0}), *data.points),
         finalists=(replace(data.finalists[0], id=NASTY, device=NASTY, measured_ms=nan, note=NASTY),),
         predictions=tuple(replace(p, device=NASTY, id=NASTY, predicted_ms=nan) for p in data.predictions),
+        breakdowns=(Breakdown(id=NASTY, device=NASTY, bars=(OperatorBar(label=NASTY, detail=NASTY),)),),
+        drifts=(Drift(device=NASTY, operator=NASTY, medians_ms=(nan, nan)),),
         hypervolume=(HypervolumePoint(evaluations=1, hypervolume=nan),),
         training=(TrainingPoint(epoch=1, loss=nan, accuracies={NASTY: None}),),
     )
@@ -207,3 +217,38 @@ def test_unknown_values_and_markup_in_names_do_no_harm(visit: Visit, tmp_path: P
     assert page.inner_text("#panel-title") == NASTY
     page.locator("button.choose").first.click()
     assert page.locator("#panel-body svg").count() == 1
+
+
+def test_errors_are_drawn_against_latency_for_every_device(visit: Visit, tmp_path: Path) -> None:
+    data = report_data.full(60)
+    page = visit.open(data, tmp_path)
+    assert page.locator("[data-error]").count() == len(report_data.DEVICES)
+    drawn = page.evaluate(
+        "[...document.querySelectorAll('[data-error]')].map((plot) => plot.data.filter((t) => t.mode === "
+        "'markers').flatMap((t) => t.y))"
+    )
+    for device, errors in zip(report_data.DEVICES, drawn, strict=True):
+        expected = [100 * (p.relative_error or 0) for p in data.predictions if p.device == device]
+        assert sorted(errors) == pytest.approx(sorted(expected))
+
+
+def test_a_breakdown_is_drawn_for_the_network_that_is_picked(visit: Visit, tmp_path: Path) -> None:
+    data = report_data.full(60)
+    page = visit.open(data, tmp_path)
+    for index, found in reversed(list(enumerate(data.breakdowns))):
+        page.select_option("#breakdown-pick", str(index))
+        costs = page.evaluate("document.getElementById('breakdown-plot').data[0].x")
+        assert costs == pytest.approx([bar.cost_ms or 0 for bar in found.bars])
+        labels = page.locator("#breakdown-plot .yaxislayer-above").text_content() or ""
+        assert all(bar.label in labels for bar in found.bars)
+    text = page.evaluate("document.getElementById('breakdown-plot').data[0].text")
+    assert "failed on the device" in text[4]
+    assert "noisy" in text[5]
+
+
+def test_drift_is_drawn_with_the_limits_of_what_is_measured_again(visit: Visit, tmp_path: Path) -> None:
+    page = visit.open(report_data.full(60), tmp_path)
+    plots = page.locator("[data-drift]")
+    assert plots.count() == len(report_data.DEVICES)
+    shapes = page.evaluate("document.querySelector('[data-drift]').layout.shapes.map((s) => s.y0)")
+    assert shapes == pytest.approx([8, -8])

@@ -97,7 +97,10 @@ def test_page_of_nothing_says_what_to_do() -> None:
 
 @pytest.mark.parametrize(
     "part",
-    ["points", "finalists", "tables", "predictions", "hypervolume", "training", "provenance", "objectives"],
+    [
+        *("points", "finalists", "tables", "predictions", "breakdowns", "drifts"),
+        *("hypervolume", "training", "provenance", "objectives"),
+    ],
 )
 def test_any_part_may_be_missing(part: str) -> None:
     empty: object = {} if part == "provenance" else ()

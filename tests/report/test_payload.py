@@ -5,7 +5,15 @@ from dataclasses import replace
 import pytest
 from doubles import report_data
 
-from edgewright.report.data import HypervolumePoint, PredictionPoint, ReportData, TrainingPoint
+from edgewright.report.data import (
+    Breakdown,
+    Drift,
+    HypervolumePoint,
+    OperatorBar,
+    PredictionPoint,
+    ReportData,
+    TrainingPoint,
+)
 from edgewright.report.payload import payload
 
 
@@ -17,7 +25,13 @@ def test_payload_is_json_without_nan() -> None:
         predictions=(PredictionPoint(device="cpu", id="a", predicted_ms=math.nan, measured_ms=1.0),),
     )
     point = replace(data.points[0], objectives={"error": math.nan, "ort": None})
+    bars = (OperatorBar(label="stem", cost_ms=math.nan), OperatorBar(label="head", cost_ms=0.5))
+    data = replace(data, breakdowns=(Breakdown(id="a", device="cpu", bars=bars),))
+    data = replace(data, drifts=(Drift(device="cpu", medians_ms=(1.0, math.inf)),))
     found = payload(replace(data, points=(point, *data.points[1:])))
+    assert [bar["ms"] for bar in found["breakdowns"][0]["bars"]] == [None, 0.5]
+    assert found["breakdowns"][0]["total"] == 0.5
+    assert found["drifts"][0]["ms"] == [1.0, None]
     json.dumps(found, allow_nan=False)
     assert found["points"][0]["values"] == [None] * 5
     assert found["predictions"] == []

@@ -1,4 +1,4 @@
-"""`edgewright table diff | merge | import | export`."""
+"""`edgewright table diff | merge | import | export | plot`."""
 
 from __future__ import annotations
 
@@ -105,4 +105,26 @@ def export(
     from edgewright.pipeline.table_assets import export_table
 
     value, text = export_table(file, out, again=again)
+    Console(as_json).result(value, text)
+
+
+def plot(
+    file: Annotated[Path, typer.Argument(help="A latency table.", show_default=False)],
+    out: Annotated[Path, typer.Option(help="Folder of the PNG files.", show_default=False)],
+    network: Annotated[
+        str | None,
+        typer.Option(
+            help="Break down the cost of this network: encoding or architecture as JSON, or a file."
+        ),
+    ] = None,
+    pick: Annotated[
+        str | None,
+        typer.Option(help="Break down the smallest or the largest (default) network of its space."),
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Draw a table: its error against latency, what a network's operators cost, drift over time."""
+    from edgewright.pipeline.table_plot import plot_table
+
+    value, text = plot_table(file, out, network=network, pick=pick)
     Console(as_json).result(value, text)

@@ -46,6 +46,7 @@ _PACKAGES: tuple[tuple[str, str, str | None], ...] = (
     ("tensorrt", "tensorrt", "tensorrt"),
     ("jinja2", "jinja2", "report"),
     ("plotly", "plotly", "report"),
+    ("matplotlib", "matplotlib", "report"),
     ("tensorboard", "tensorboard", "tensorboard"),
     ("lightgbm", "lightgbm", "all"),
     ("nvidia-ml-py", "pynvml", "tensorrt"),

@@ -8,14 +8,15 @@ from typing import Any
 
 import edgewright
 from edgewright.devices.probe import probe
-from edgewright.errors import ArchitectureError, TableError
+from edgewright.errors import TableError
 from edgewright.files import write_text
-from edgewright.latency.predictor import LatencyPredictor
 from edgewright.latency.table import LatencyTable
 from edgewright.pipeline.front import Front, load_front
 from edgewright.pipeline.run import DEFAULT_SEARCH, RunFolder
+from edgewright.pipeline.table_plot import network_breakdown, table_drift, table_predictions
 from edgewright.pipeline.verify import load_verification
 from edgewright.report.data import (
+    Breakdown,
     Finalist,
     FrontPoint,
     HypervolumePoint,
@@ -67,6 +68,10 @@ def gather(root: Path, *, name: str = "default", title: str | None = None) -> Re
         finalists=rows,
         tables=tuple(_summary(table) for table in tables.values()),
         predictions=_predictions(tables, folder.space, rows),
+        breakdowns=_breakdowns(tables, folder.space, front, rows),
+        drifts=tuple(
+            drift for device, table in tables.items() if (drift := table_drift(table, device)) is not None
+        ),
         hypervolume=_hypervolume(front),
         training=_training(folder),
         provenance=_provenance(folder, front, described),
@@ -141,23 +146,7 @@ def _hypervolume(front: Front | None) -> tuple[HypervolumePoint, ...]:
 def _predictions(
     tables: dict[str, LatencyTable], space: MobileSpace, rows: tuple[Finalist, ...]
 ) -> tuple[PredictionPoint, ...]:
-    points = []
-    for device, table in tables.items():
-        predictor = LatencyPredictor(table, space)
-        for i, record in enumerate(table.networks):
-            try:
-                predicted = predictor.predict_one(record.architecture)
-            except ArchitectureError:  # the table is of a wider space
-                continue
-            points.append(
-                PredictionPoint(
-                    device=device,
-                    id=str(i),
-                    predicted_ms=predicted,
-                    measured_ms=record.measurement.median_ms,
-                    role="fit" if record.role == "fit" else "validate",
-                )
-            )
+    points = [point for device, table in tables.items() for point in table_predictions(table, space, device)]
     points += [
         PredictionPoint(
             device=row.device,
@@ -169,6 +158,19 @@ def _predictions(
         for row in rows
     ]
     return tuple(points)
+
+
+def _breakdowns(
+    tables: dict[str, LatencyTable], space: MobileSpace, front: Front | None, rows: tuple[Finalist, ...]
+) -> tuple[Breakdown, ...]:
+    """Return what the operators of each finalist cost on each of its devices."""
+    networks = {member.id: member.architecture for member in (front.members if front else ())}
+    pairs = dict.fromkeys((row.id, row.device) for row in rows)
+    return tuple(
+        network_breakdown(tables[device], space, networks[id], id=id, device=device)
+        for id, device in pairs
+        if id in networks and device in tables
+    )
 
 
 def _training(folder: RunFolder) -> tuple[TrainingPoint, ...]:

@@ -90,6 +90,63 @@ class PredictionPoint:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class OperatorBar:
+    """What one operator adds to a network's latency.
+
+    Attributes:
+        label: its place in the network: ``stem``, ``block 2.1``, ``head``.
+        detail: kernel, widths and input in a few words.
+        kernel_size: of its depthwise convolution, which the bar's colour shows; 0 without one.
+        cost_ms: corrected; ``None`` where the operator failed on the device.
+        noisy: whether its own measurement is.
+    """
+
+    label: str
+    detail: str = ""
+    kernel_size: int = 0
+    cost_ms: float | None = None
+    noisy: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Breakdown:
+    """Where the predicted latency of a network goes.
+
+    Attributes:
+        id: of the network.
+        device: name of the device profile.
+        bars: in order of execution.
+    """
+
+    id: str
+    device: str
+    bars: tuple[OperatorBar, ...]
+
+    @property
+    def total_ms(self) -> float:
+        """Sum of the known costs: the table's prediction."""
+        return sum(bar.cost_ms for bar in self.bars if known(bar.cost_ms))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Drift:
+    """One operator measured again and again while a table was made.
+
+    Attributes:
+        device: name of the device profile.
+        operator: which, readable.
+        medians_ms: in order of time.
+        taint: relative distance from their median beyond which what was measured beside is
+            repeated; ``None`` where not recorded.
+    """
+
+    device: str
+    operator: str = ""
+    medians_ms: tuple[float, ...] = ()
+    taint: float | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class TableSummary:
     """A latency table and how far it may be trusted.
 
@@ -254,6 +311,8 @@ class ReportData:
         finalists: one row an artifact.
         tables: one a device and precision.
         predictions: networks predicted and measured.
+        breakdowns: of finalists, one a device.
+        drifts: one a table whose anchor was recorded.
         hypervolume: one point an iteration.
         training: one point an epoch.
         provenance: readable text by heading, then by key: versions, digests, seeds, commands.
@@ -268,6 +327,8 @@ class ReportData:
     finalists: tuple[Finalist, ...] = ()
     tables: tuple[TableSummary, ...] = ()
     predictions: tuple[PredictionPoint, ...] = ()
+    breakdowns: tuple[Breakdown, ...] = ()
+    drifts: tuple[Drift, ...] = ()
     hypervolume: tuple[HypervolumePoint, ...] = ()
     training: tuple[TrainingPoint, ...] = ()
     provenance: Mapping[str, Mapping[str, str]] = field(default_factory=dict)

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from jinja2 import Environment
 
 # In the order in which the browser must read them; all share one module's scope.
-SCRIPTS = ("theme.js", "diagram.js", "front.js", "charts.js", "main.js")
+SCRIPTS = ("theme.js", "diagram.js", "front.js", "charts.js", "latency.js", "main.js")
 
 
 def write(data: ReportData, path: Path) -> None:

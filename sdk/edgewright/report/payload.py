@@ -51,6 +51,33 @@ def payload(data: ReportData) -> dict[str, Any]:
             for f in data.finalists
         ],
         "predictions": _predictions(data),
+        "breakdowns": [
+            {
+                "id": b.id,
+                "device": b.device,
+                "total": finite(b.total_ms),
+                "bars": [
+                    {
+                        "label": bar.label,
+                        "detail": bar.detail,
+                        "kernel": bar.kernel_size,
+                        "ms": finite(bar.cost_ms),
+                        "noisy": bar.noisy,
+                    }
+                    for bar in b.bars
+                ],
+            }
+            for b in data.breakdowns
+        ],
+        "drifts": [
+            {
+                "device": d.device,
+                "operator": d.operator,
+                "ms": [finite(ms) for ms in d.medians_ms],
+                "taint": finite(d.taint),
+            }
+            for d in data.drifts
+        ],
         "hypervolume": [
             {"x": h.evaluations, "hypervolume": finite(h.hypervolume), "tau": finite(h.tau)}
             for h in data.hypervolume

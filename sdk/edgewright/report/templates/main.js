@@ -4,6 +4,9 @@ let redrawFront = null;
 startTheme(() => {
   redrawFront = redrawFront ? (redrawFront(), redrawFront) : startFront(data);
   drawPredictions(data);
+  drawErrors(data);
+  drawBreakdown(data);
+  drawDrift(data);
   drawSearch(data);
   drawTraining(data);
 });
