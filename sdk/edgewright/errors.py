@@ -78,6 +78,10 @@ class ForeignTableError(TableError):
     """A latency table was measured on another machine, runtime or with other settings."""
 
 
+class InaccurateTableError(TableError):
+    """A latency table states an error too large for a budget to mean anything."""
+
+
 class BudgetError(UsageError):
     """A budget cannot be read, or names what is not an objective."""
 

@@ -18,6 +18,7 @@ from edgewright.latency.target import ProfileConfig
 from edgewright.pipeline import bench
 from edgewright.pipeline.profile import profile_device
 from edgewright.pipeline.search import SearchOptions, search_run
+from edgewright.pipeline.tables import MAX_ERROR
 from edgewright.pipeline.train import train_run
 from edgewright.pipeline.verify import verify_run
 from edgewright.spaces import find_space
@@ -27,7 +28,7 @@ SPACE = "mobilenetv3-small-image@16"
 CLASSES = ("checker", "columns", "diagonal", "rows")
 TRAINING = TrainConfig(epochs=10, batch_size=16, optimizer="adamw", threads=1)
 VAL_FRACTION = 0.25
-PROFILE = ProfileConfig(passes=1, rounds=3, n_fit=8, n_validate=6, network_ms=20.0, max_repeats=0)
+PROFILE = ProfileConfig(passes=1, rounds=5, n_fit=10, n_validate=6, max_repeats=0)
 BUDGET = "cpu=50ms,litert=50ms"  # a loaded machine meets it too
 EVALUATIONS = 20
 DEVICES = {"cpu": "local-cpu-onnxruntime", "litert": "local-cpu-litert"}
@@ -102,13 +103,21 @@ def brisk():
         yield
 
 
+def _profile(device, chain):
+    """Profile until the table's own error allows a budget; a burst of other work can spoil a brief one."""
+    for again in (False, True, True, True):
+        made = profile_device(device, chain.space, tables=chain.tables, preset=PROFILE, again=again)
+        if made.table.validation.mape_percent <= 100 * MAX_ERROR:
+            return
+
+
 def build(root):
     """Make the run in ``root``; return it."""
     chain = Chain(root)
     write_images(chain.images)
     train_run(SPACE, str(chain.images), chain.run, TRAINING, val_fraction=VAL_FRACTION)
     for device in DEVICES:
-        profile_device(device, chain.space, tables=chain.tables, preset=PROFILE)
+        _profile(device, chain)
     options = SearchOptions(budget=BUDGET, evaluations=EVALUATIONS, tables=chain.tables)
     search_run(chain.run, options)
     with brisk():

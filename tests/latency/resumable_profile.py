@@ -9,7 +9,7 @@ from doubles.fake_spaces import small_space
 from edgewright.latency.profiler import profile_space
 from edgewright.latency.target import ProfileConfig
 
-CONFIG = ProfileConfig(passes=2, rounds=3, segment=7, n_fit=4, n_validate=4, network_ms=5.0)
+CONFIG = ProfileConfig(passes=2, rounds=3, segment=7, n_fit=4, n_validate=4)
 
 
 def main() -> None:

@@ -7,10 +7,11 @@ import sys
 import time
 from pathlib import Path
 
-from doubles.fake_device import law_ms
+from doubles.fake_device import measured_law_ms
 from doubles.fake_spaces import small_space
 
 from edgewright.latency.table import LatencyTable
+from edgewright.spaces.operator import with_leads
 
 ROOT = Path(__file__).parents[2]
 SCRIPT = Path(__file__).with_name("resumable_profile.py")
@@ -36,8 +37,8 @@ def records(folder):
 def visits(folder):
     counts = {}
     for record in records(folder):
-        for item in record.get("operators", ()):
-            key = json.dumps(item["operator"])
+        for item in record.get("visits", ()):
+            key = json.dumps(item["subject"])
             counts[key] = counts.get(key, 0) + 1
     return counts
 
@@ -57,8 +58,8 @@ def test_a_profile_that_is_killed_again_and_again_finishes_and_repeats_nothing(t
     assert kills == 4
     assert set(visits(tmp_path).values()) == {PASSES}
     table = LatencyTable.load(tmp_path / "table.json")
-    assert set(table.entries) == set(small_space().all_operators())
-    assert all(abs(entry.median_ms - law_ms(op)) < 1e-4 for op, entry in table.entries.items())
+    assert set(table.entries) == set(with_leads(small_space().all_operators()))
+    assert all(abs(entry.median_ms - measured_law_ms(op)) < 1e-4 for op, entry in table.entries.items())
     assert not (tmp_path / "journal.artifacts").exists()
 
 

@@ -4,7 +4,7 @@ from doubles.fake_device import law_ms
 from doubles.fake_spaces import small_space
 
 from edgewright.latency.correction import FEATURES, NO_CORRECTION, PRIOR, Correction, features, fit
-from edgewright.latency.measure import Measurement
+from edgewright.latency.records import NetCost
 from edgewright.latency.sampling import sample_networks
 from edgewright.latency.validation import spearman, validate
 from edgewright.spaces import find_space
@@ -17,7 +17,7 @@ def sums(space, X, rng, noise=0.0):
         row = np.zeros(len(FEATURES))
         for op in space.operators(space.decode(x)):
             warm = law_ms(op) * (1 + noise * rng.standard_normal())
-            values = features(op, warm, 1.5 * warm)
+            values = features(op, NetCost(warm, 1.5 * warm))
             row += [values[name] for name in FEATURES]
         rows.append(row)
     return np.array(rows)
@@ -51,7 +51,7 @@ def test_a_corrected_operator_never_costs_nothing():
     op = small_space().block(0, 8, 3, 3)
     coefficients = {**PRIOR, "calls": -100.0}
     correction = Correction(coefficients=coefficients, ridge=0.1, n=9, leave_one_out_percent=1.0)
-    assert correction.cost_ms(op, Measurement((1.0,)), Measurement((1.0,))) > 0
+    assert correction.cost_ms(op, NetCost(1.0, 1.0)) > 0
 
 
 def test_a_correction_survives_json():
@@ -113,3 +113,40 @@ def test_spearman_agrees_with_scipy_also_for_ties():
         a, b = rng.integers(0, 6, 15).astype(float), rng.integers(0, 6, 15).astype(float)
         assert spearman(a, b) == pytest.approx(stats.spearmanr(a, b).statistic)
     assert spearman(np.ones(5), np.arange(5.0)) == 0
+
+
+def test_intervals_cover_networks_that_were_not_seen_as_often_as_they_say():
+    space, inside, total = find_space("mobilenetv3-small-image@16+24+32"), 0, 0
+    for seed in range(30):
+        rng = np.random.default_rng(seed)
+        F = sums(space, space.sample(rng, 70), rng)
+        measured = 0.8 * F[:, 0] * (1 + 0.03 * rng.standard_normal(70))
+        correction = fit(F[:30], measured[:30])
+        predicted = F[30:] @ [correction.coefficients[name] for name in FEATURES]
+        std = correction.std_ms(F[30:], predicted)
+        inside += int((np.abs(measured[30:] - predicted) <= 1.96 * std).sum())
+        total += 40
+        assert correction.noise == pytest.approx(0.03, rel=0.5)
+    assert 0.93 <= inside / total <= 0.985
+
+
+def test_one_wild_network_does_not_blow_up_the_intervals():
+    rng, space = np.random.default_rng(3), find_space("mobilenetv3-small-image@16+24+32")
+    F = sums(space, space.sample(rng, 30), rng)
+    measured = 0.8 * F[:, 0] * (1 + 0.02 * rng.standard_normal(30))
+    calm = fit(F, measured).noise
+    measured[7] *= 2
+    assert fit(F, measured).noise < 2 * calm
+
+
+def test_without_a_fit_the_uncertainty_is_unknown():
+    assert np.isnan(NO_CORRECTION.std_ms(np.ones((2, len(FEATURES))), np.ones(2))).all()
+
+
+def test_validation_counts_what_lies_in_its_interval():
+    space = small_space()
+    archs = [space.decode(x) for x in space.sample(np.random.default_rng(0), 4)]
+    measured, predicted = np.ones(4), np.array([1.0, 1.01, 1.1, 0.7])
+    found = validate(archs, measured, predicted, predicted, np.full(4, 0.06))
+    assert found.coverage_95_percent == 75
+    assert validate(archs, measured, predicted, predicted).coverage_95_percent is None

@@ -10,9 +10,9 @@ from edgewright.latency.profiler import profile_space
 from edgewright.latency.runner import LocalRunner
 from edgewright.latency.table import LatencyTable
 from edgewright.latency.target import ProfileConfig, Target
-from edgewright.supernet.plain import module_from_operator, network_from_architecture
+from edgewright.supernet.plain import measured_module, network_from_architecture
 
-CONFIG = ProfileConfig(passes=1, rounds=4, n_fit=3, n_validate=3, network_ms=10.0, max_repeats=0)
+CONFIG = ProfileConfig(passes=1, rounds=4, n_fit=3, n_validate=3, max_repeats=0)
 SPACE = small_space(resolutions=(16,), depths=(1, 2), kernel_sizes=(3, 5), expands=(3,))
 
 
@@ -28,7 +28,7 @@ def test_a_space_is_profiled_on_a_real_runtime(backend, package, tmp_path):
         suffix=writer.suffix,
         precision="fp32",
         build=lambda op, path: writer.export(
-            module_from_operator(op), (1, op.in_channels, op.in_size, op.in_size), path
+            measured_module(op), (1, (op.lead or op).in_channels, op.in_size, op.in_size), path
         ),
         build_network=lambda arch, path: writer.export(
             network_from_architecture(SPACE, arch), (1, 3, arch.resolution, arch.resolution), path

@@ -50,8 +50,8 @@ def test_only_networks_within_every_budget_are_evaluated(chain, trained_only):
     assert {"error", "cpu", "macs", "size"} == rows[0].costs.keys()
     assert found.front.objectives == ("error", "cpu"), "what is only counted is only limited"
     for row in rows:
-        # The table's own error is taken off a device's budget: the prediction stays below by it.
-        assert row.costs["cpu"] * (1 + predictor.error_p95) <= middle * (1 + 1e-9)
+        # A device's budget is held with the uncertainty of its prediction.
+        assert row.costs["cpu"] < predictor.at_most_ms(np.array([row.x]), 1.96)[0] <= middle * (1 + 1e-9)
         assert row.costs["macs"] <= m
         assert row.costs["size"] <= 1e6
     expected = size_bytes(space, [("onnxruntime", "fp32")])(np.array([rows[0].x]))[0]
@@ -92,16 +92,18 @@ def test_a_refusal_comes_before_anything_is_written(chain, trained_only):
     assert not (trained_only / "searches").exists()
 
 
-def test_a_budget_between_the_least_and_the_least_with_the_tables_error_is_refused(chain, trained_only):
+def test_a_budget_that_is_met_by_the_prediction_but_not_with_its_uncertainty_is_refused(chain, trained_only):
     predictor = LatencyPredictor(LatencyTable.load(chain.table("cpu")), chain.space)
-    _, least = minimise(chain.space, predictor.predict_ms)  # not always the smallest network
-    margin = predictor.error_p95
-    assert margin > 0.001, "else there is no such budget"
+    # Not always the smallest network.
+    _, least = minimise(chain.space, predictor.predict_ms)
+    _, certain = minimise(chain.space, lambda X: predictor.at_most_ms(X, 1.96))
+    assert certain > 1.001 * least, "else there is no such budget"
+    between = (least + certain) / 2
     with pytest.raises(InfeasibleBudgetError):
-        search_run(trained_only, options(chain, budget=f"cpu={least * (1 + margin / 2)}ms"))
-    met = search_run(
-        trained_only, options(chain, evaluations=1, budget=f"cpu={least * (1 + margin) * 1.01}ms")
-    )
+        search_run(trained_only, options(chain, budget=f"cpu={between}ms"))
+    met = search_run(trained_only, options(chain, name="z", evaluations=1, budget=f"cpu={between}ms", z=0.0))
+    assert len(met.front.members) == 1
+    met = search_run(trained_only, options(chain, evaluations=1, budget=f"cpu={certain * 1.01}ms"))
     assert len(met.front.members) == 1
 
 

@@ -1,4 +1,5 @@
 import shutil
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -6,8 +7,9 @@ from doubles.lookup_tables import OFA_SPACE, ofa_yaml
 from doubles.tiny_chain import PROFILE, SPACE
 
 from edgewright.devices.profile import DeviceProfile
-from edgewright.errors import ForeignTableError, PrecisionError, TableError
+from edgewright.errors import ForeignTableError, InaccurateTableError, PrecisionError, TableError
 from edgewright.latency.imported import import_table
+from edgewright.latency.table import LatencyTable
 from edgewright.pipeline.profile import profile_device
 from edgewright.pipeline.tables import choose_precision, device_cost, find_table, table_path
 from edgewright.spaces import find_space
@@ -49,7 +51,9 @@ def test_a_devices_cost_is_its_tables_prediction(chain):
     ends = np.stack([chain.space.encode(a) for a in (chain.space.smallest(), chain.space.largest())])
     small, large = cost.predict_ms(ends)
     assert 0 < small < large
-    assert cost.margin == cost.table.validation.p95_percent / 100
+    assert (cost.at_most_ms(ends) > cost.predict_ms(ends)).all()
+    std = cost.predictor.std_ms(ends)
+    assert cost.at_most_ms(ends) == pytest.approx(cost.predict_ms(ends) + cost.z * std)
     told = cost.to_json()
     assert told["device"] == "local-cpu-onnxruntime"
     assert told["profile"] == str(CPU.path.resolve())
@@ -76,3 +80,19 @@ def test_an_imported_table_is_used_only_where_that_is_allowed(tmp_path):
         sum(table.entries[key].mean for op in space.operators(space.largest()) for key in table.operators[op])
     )
     assert np.isnan(cost.predictor.error)
+
+
+def test_a_table_with_a_large_error_is_refused_unless_it_is_asked_for(chain, tmp_path):
+    path = next((chain.tables / "local-cpu-onnxruntime").glob("*.json"))
+    table = LatencyTable.load(path)
+    bad = replace(table, validation=replace(table.validation, mape_percent=23.0))
+    bad.save(tmp_path / "local-cpu-onnxruntime" / path.name)
+
+    def cost(**options):
+        return device_cost(
+            "cpu", chain.space, tables=tmp_path, precision=None, allow_foreign=False, **options
+        )
+
+    with pytest.raises(InaccurateTableError, match=r"23% off .* --again.* --allow-inaccurate"):
+        cost()
+    assert cost(allow_inaccurate=True).predictor.error == pytest.approx(0.23)

@@ -36,7 +36,16 @@ def search(
     finalists: Annotated[
         int, typer.Option(min=1, max=20, help="How many networks are compiled and measured.")
     ] = 3,
+    z: Annotated[
+        float,
+        typer.Option(
+            min=0.0, max=10.0, help="Standard deviations of the predicted latency that a budget is held with."
+        ),
+    ] = 1.96,
     allow_foreign: AllowForeign = False,
+    allow_inaccurate: Annotated[
+        bool, typer.Option("--allow-inaccurate", help="Use tables whose own error is above 15 %.")
+    ] = False,
     seed: Seed = 0,
     as_json: AsJson = False,
 ) -> None:
@@ -59,6 +68,8 @@ def search(
             precision=precision,
             surrogate=surrogate,
             allow_foreign=allow_foreign,
+            allow_inaccurate=allow_inaccurate,
+            z=z,
             seed=seed,
         ),
         progress=console,

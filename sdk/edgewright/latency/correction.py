@@ -10,18 +10,22 @@ that the measured operators are right): it minimises ``Σ_i ((F c)_i / y_i - 1)�
 p_j))²`` with the prior ``p``, ``s_j`` the root mean square of ``F_j / y`` and ``λ`` chosen by
 leave-one-out error. Errors are relative, since budgets are met or missed relatively, and weighted
 after Huber.
+
+The posterior of that regression also says how far a prediction may be trusted: what is left of each
+network when the others predict it gives the noise, the networks' features the uncertainty of ``c``.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from edgewright.errors import TableError
-from edgewright.latency.measure import Measurement
+from edgewright.latency.records import NetCost
+from edgewright.latency.validation import NORMAL_95
 from edgewright.spaces.architecture import FloatArray
 from edgewright.spaces.operator import Operator
 
@@ -46,18 +50,36 @@ class Correction:
         ridge: the λ that was chosen; 0 where nothing was fitted.
         n: networks that were fitted.
         leave_one_out_percent: mean absolute error on each network by a fit of the others.
+        noise: standard deviation of a network around its prediction, over the prediction; ``None``
+            where nothing was fitted.
+        covariance: of the coefficients, rows and columns in the order of :data:`FEATURES`.
     """
 
     coefficients: Mapping[str, float]
     ridge: float
     n: int
     leave_one_out_percent: float
+    noise: float | None = None
+    covariance: tuple[tuple[float, ...], ...] = ()
 
-    def cost_ms(self, operator: Operator, warm: Measurement, cold: Measurement) -> float:
-        """Return the corrected cost of an operator."""
-        values = features(operator, warm.median_ms, cold.median_ms)
+    def cost_ms(self, operator: Operator, net: NetCost) -> float:
+        """Return the corrected cost of an operator that costs ``net`` as measured."""
+        values = features(operator, net)
         total = sum(self.coefficients[name] * value for name, value in values.items())
-        return max(total, MIN_SHARE * warm.median_ms)
+        return max(total, MIN_SHARE * net.warm_ms)
+
+    def std_ms(self, F: FloatArray, predicted_ms: FloatArray) -> FloatArray:
+        """Return the standard deviation of predictions ``(n,)`` of networks with features ``F``.
+
+        It is that of a normal law with the same 95 % interval as the predictive Student law. NaN
+        where nothing was fitted.
+        """
+        if self.noise is None:
+            return np.full(len(F), np.nan)
+        W = F / predicted_ms[:, None]
+        relative = np.sqrt(self.noise**2 + np.einsum("ij,jk,ik->i", W, np.array(self.covariance), W))
+        std: FloatArray = predicted_ms * relative * _student_95(self.n - len(FEATURES)) / NORMAL_95
+        return std
 
     def to_json(self) -> dict[str, Any]:
         """Return the fields as JSON values."""
@@ -66,12 +88,14 @@ class Correction:
             "ridge": self.ridge,
             "n": self.n,
             "leave_one_out_percent": self.leave_one_out_percent,
+            "noise": self.noise,
+            "covariance": [list(row) for row in self.covariance],
         }
 
     @classmethod
     def from_json(cls, data: Any) -> Correction:
         """Return what ``to_json`` described. Raises ``TableError``."""
-        keys = {"coefficients", "ridge", "n", "leave_one_out_percent"}
+        keys = {"coefficients", "ridge", "n", "leave_one_out_percent", "noise", "covariance"}
         if not isinstance(data, dict) or set(data) != keys:
             raise TableError(f"a correction needs exactly the keys {sorted(keys)}")
         coefficients = data["coefficients"]
@@ -79,17 +103,20 @@ class Correction:
             raise TableError(f"a correction needs coefficients of {', '.join(FEATURES)}")
         if not all(isinstance(value, (int, float)) and np.isfinite(value) for value in coefficients.values()):
             raise TableError("the coefficients of a correction must be finite numbers")
-        return cls(**data)
+        covariance = np.array(data["covariance"], dtype=np.float64)
+        if data["noise"] is not None and covariance.shape != (len(FEATURES), len(FEATURES)):
+            raise TableError(f"the covariance of a correction must be square in {', '.join(FEATURES)}")
+        return cls(**{**data, "covariance": tuple(tuple(row) for row in data["covariance"])})
 
 
 NO_CORRECTION = Correction(coefficients=PRIOR, ridge=0.0, n=0, leave_one_out_percent=0.0)
 
 
-def features(operator: Operator, warm_ms: float, cold_ms: float) -> dict[str, float]:
-    """Return what an operator adds to each feature of its network."""
+def features(operator: Operator, net: NetCost) -> dict[str, float]:
+    """Return what an operator that costs ``net`` as measured adds to each feature of its network."""
     return {
-        "warm": warm_ms,
-        "cold": cold_ms,
+        "warm": net.warm_ms,
+        "cold": net.cold_ms,
         "calls": 1e-2,  # 10 µs
         "macs": operator.macs * 1e-8,  # ms at 100 G multiply-accumulates a second
         "params": operator.params * 1e-6,
@@ -108,24 +135,39 @@ def fit(F: FloatArray, measured_ms: FloatArray) -> Correction:
     W = F / measured_ms[:, None]  # (n, n_features), the ideal row sum is 1
     scale = np.sqrt((W**2).mean(axis=0))
     Z, residual = W / scale, 1 - W @ prior
-    best: tuple[float, float, FloatArray] | None = None
+    best: tuple[float, float, _Ridge] | None = None
     for ridge in _LAMBDAS:
-        c, loo = _robust_ridge(Z, residual, ridge)
+        found = _robust_ridge(Z, residual, ridge)
+        loo = float(np.abs(found.left_out).mean())
         # Within a percent of the best, the stronger ridge is the safer one.
         if best is None or loo <= best[0] * 1.01:
-            best = (loo if best is None else min(loo, best[0]), ridge, c)
+            best = (loo if best is None else min(loo, best[0]), ridge, found)
     assert best is not None
-    coefficients = prior + best[2] / scale
+    loo, ridge, found = best
+    noise = _noise(found.left_out, found.leverage)
+    covariance = noise**2 * np.linalg.inv(found.gram) / np.outer(scale, scale)
+    coefficients = prior + found.coefficients / scale
     return Correction(
         coefficients={name: float(value) for name, value in zip(FEATURES, coefficients, strict=True)},
-        ridge=best[1],
+        ridge=ridge,
         n=len(measured_ms),
-        leave_one_out_percent=best[0] * 100,
+        leave_one_out_percent=loo * 100,
+        noise=noise,
+        covariance=tuple(tuple(map(float, row)) for row in covariance),
     )
 
 
-def _robust_ridge(Z: FloatArray, target: FloatArray, ridge: float) -> tuple[FloatArray, float]:
-    """Return coefficients ``(n_features,)`` and the mean absolute leave-one-out error.
+class _Ridge(NamedTuple):
+    """A fit; ``left_out`` is what is left of each row when the others predict it."""
+
+    coefficients: FloatArray
+    left_out: FloatArray
+    leverage: FloatArray
+    gram: FloatArray
+
+
+def _robust_ridge(Z: FloatArray, target: FloatArray, ridge: float) -> _Ridge:
+    """Return the ridge fit of ``target`` ``(n,)`` on ``Z`` ``(n, n_features)``.
 
     Huber's weights by iterated reweighting: a network that met a busy machine may not bend the fit.
     """
@@ -138,5 +180,22 @@ def _robust_ridge(Z: FloatArray, target: FloatArray, ridge: float) -> tuple[Floa
         error = target - Z @ c
         spread = 1.4826 * float(np.median(np.abs(error)))  # the standard deviation of a normal law
         weight = np.minimum(1.0, _HUBER * spread / np.maximum(np.abs(error), 1e-12))
-    leverage = np.einsum("ij,ji->i", Z, np.linalg.solve(gram, V.T))
-    return c, float(np.abs(error / np.maximum(1 - leverage, 1e-3)).mean())
+    leverage = np.clip(np.einsum("ij,ji->i", Z, np.linalg.solve(gram, V.T)), 0.0, 0.999)
+    return _Ridge(c, error / (1 - leverage), leverage, gram)
+
+
+def _noise(left_out: FloatArray, leverage: FloatArray) -> float:
+    """Return the standard deviation of the noise, from errors on networks that were left out.
+
+    Such an error has the variance ``noise² / (1 - leverage)``. One wild network counts as three
+    standard deviations, however wild it is.
+    """
+    errors = np.abs(left_out) * np.sqrt(1 - leverage)
+    limit = 3 * 1.4826 * float(np.median(errors))
+    return float(np.sqrt((np.minimum(errors, max(limit, 1e-6)) ** 2).mean()))
+
+
+def _student_95(freedom: int) -> float:
+    """Return the 97.5 % quantile of Student's law (Abramowitz and Stegun 1964, 26.7.5)."""
+    z, v = NORMAL_95, max(freedom, 3)
+    return z + (z**3 + z) / (4 * v) + (5 * z**5 + 16 * z**3 + 3 * z) / (96 * v**2)

@@ -4,6 +4,7 @@ JSON lines, each synced. The first names what is measured (``identity``); a proc
 appends ``started``. A line that a crash tore apart is cut off. Format history:
 
 * schema 1: records of kind ``header``, ``started``, ``trying``, ``segment``, ``failure``, ``network``.
+* schema 2: a ``segment`` holds visits to operators or to networks; operators stand behind their leads.
 """
 
 from __future__ import annotations
@@ -25,7 +26,7 @@ try:
 except ModuleNotFoundError:  # Windows
     fcntl = None
 
-SCHEMA = 1
+SCHEMA = 2
 Record = Mapping[str, Any]
 
 

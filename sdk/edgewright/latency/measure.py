@@ -246,22 +246,24 @@ def measure_interleaved(
     rng: np.random.Generator,
     rounds: int,
     warm_ms: float = 0.3,
+    samples: int = 1,
     synchronize: Sequence[Run] | None = None,
     config: MeasureConfig | None = None,
     watch: Stopwatch | None = None,
 ) -> list[Interleaved]:
     """Time many inferences in turns, each round in a new random order.
 
-    A visit is one call, the cold sample; one call that is not recorded; then as many as fill
-    ``warm_ms``, at least two and at most :data:`MAX_WARM_CALLS`, whose mean is the warm sample.
+    A visit is one call, the cold sample; one call that is not recorded; then ``samples`` warm samples,
+    each the mean of as many calls as fill ``warm_ms``, at most :data:`MAX_WARM_CALLS`.
 
     Args:
         runs: the inferences.
         rng: orders the rounds.
         rounds: clean visits to each; up to three times as many are made where others slow the core now
             and then, but not where they do so all the time.
-        warm_ms: time that the warm calls of a visit should fill. Operators of a few microseconds
+        warm_ms: time that the calls of a warm sample should fill. Operators of a few microseconds
             need many calls until caches and branch predictors know them.
+        samples: warm samples of a visit.
         synchronize: of each inference.
         config: only its cap of the warm-up counts here.
         watch: clock and preemption counter.
@@ -278,17 +280,17 @@ def measure_interleaved(
         for run, sync in zip(runs, synchronize, strict=True):
             n_warmup.append(warm_up(run, sync, watch, window=3, max_ms=config.max_warmup_ms))
             fill = MeasureConfig(min_sample_ms=warm_ms)
-            calls.append(min(max(2, _calls_per_sample(run, sync, watch, fill)), MAX_WARM_CALLS))
+            calls.append(min(_calls_per_sample(run, sync, watch, fill), MAX_WARM_CALLS))
         for number in range(rounds * _PATIENCE):
             if number >= rounds and _is_hopeless(warm):
                 break
             for index in rng.permutation(len(runs)):
-                if sum(sample.is_clean for sample in warm[index]) >= rounds:
+                if sum(sample.is_clean for sample in warm[index]) >= rounds * samples:
                     continue
                 run, sync = runs[index], synchronize[index]
                 cold[index].append(watch.sample(run, sync))
                 watch.sample(run, sync)
-                warm[index].append(watch.sample(run, sync, calls[index]))
+                warm[index] += [watch.sample(run, sync, calls[index]) for _ in range(samples)]
     least = max(_FEW, rounds // 4)
     return [
         Interleaved(

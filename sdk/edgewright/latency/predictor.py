@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import cached_property
 
 import numpy as np
 
 from edgewright.errors import ArchitectureError
-from edgewright.latency.correction import FEATURES, Correction, features, fit
-from edgewright.latency.records import NetworkRecord
+from edgewright.latency.correction import FEATURES, features, fit
+from edgewright.latency.records import NetCost, NetworkRecord
 from edgewright.latency.table import LatencyTable
 from edgewright.latency.validation import validate
-from edgewright.spaces.architecture import Architecture, FloatArray, IntArray, Space
+from edgewright.spaces.architecture import Architecture, CostTable, FloatArray, IntArray, Space
 from edgewright.spaces.operator import Operator
 
 # Above every budget, and finite: a cost table multiplies the costs of unused slots by zero.
@@ -39,14 +40,41 @@ class LatencyPredictor:
 
     def cost_ms(self, operator: Operator) -> float:
         """Return what an operator adds to the latency of a network."""
-        if operator in self.table.failures:
-            return NEVER_MS
-        entry = self.table.entries[operator]
-        return self.table.correction.cost_ms(operator, entry.warm, entry.cold)
+        net = self.table.net_ms(operator)
+        return NEVER_MS if net is None else self.table.correction.cost_ms(operator, net)
 
     def predict_ms(self, X: IntArray) -> FloatArray:
         """Return the latency of encodings ``(n, n_var)`` as ``(n,)``."""
         return self._cost(X)
+
+    def std_ms(self, X: IntArray) -> FloatArray:
+        """Return the standard deviation of :meth:`predict_ms`, ``(n,)``; NaN where no network was measured.
+
+        The measured latency lies within 1.96 of it 95 times in a hundred; how often it did for
+        networks that the correction has not seen is ``table.validation.coverage_95_percent``.
+        """
+        F = np.stack([cost(X) for cost in self._feature_costs], axis=1)
+        return self.table.correction.std_ms(F, self.predict_ms(X))
+
+    def at_most_ms(self, X: IntArray, z: float) -> FloatArray:
+        """Return ``mean + z·std``, ``(n,)``: what to hold against a budget.
+
+        A search looks for the networks that a table flatters (the optimiser's curse, Smith and Winkler
+        2006), so a budget is held with a margin. The mean where the standard deviation is unknown.
+        """
+        std = np.nan_to_num(self.std_ms(X), nan=0.0)
+        return self.predict_ms(X) + z * std
+
+    @cached_property
+    def _feature_costs(self) -> list[CostTable]:
+        def cost_of(name: str) -> CostTable:
+            return self.space.tabulate(lambda operator: self._features(operator)[name])
+
+        return [cost_of(name) for name in FEATURES]
+
+    def _features(self, operator: Operator) -> dict[str, float]:
+        net = self.table.net_ms(operator)
+        return dict.fromkeys(FEATURES, 0.0) if net is None else features(operator, net)
 
     def predict_one(self, arch: Architecture) -> float:
         """Return the latency of one architecture. Raises ``ArchitectureError``."""
@@ -57,12 +85,6 @@ class LatencyPredictor:
         """Mean absolute relative error on networks that the correction has not seen; NaN if unknown."""
         validation = self.table.validation
         return float("nan") if validation is None else validation.mape_percent / 100
-
-    @property
-    def error_p95(self) -> float:
-        """Relative error that 95 % of such networks stay below; 0 if none was measured."""
-        validation = self.table.validation
-        return 0.0 if validation is None else validation.p95_percent / 100
 
 
 def corrected(table: LatencyTable, space: Space) -> LatencyTable:
@@ -78,12 +100,13 @@ def corrected(table: LatencyTable, space: Space) -> LatencyTable:
     if not held_out:
         return replace(table, validation=None)
     F = _feature_matrix(held_out, table, space)
-    predicted = np.array([_predict(record, table, space, correction) for record in held_out])
+    predicted = np.array([_predict(record, table, space) for record in held_out])
     validation = validate(
         [record.architecture for record in held_out],
         _medians(held_out),
         predicted,
         F[:, FEATURES.index("warm")],
+        correction.std_ms(F, predicted),
     )
     return replace(table, validation=validation)
 
@@ -93,7 +116,7 @@ def _is_covered(record: NetworkRecord, table: LatencyTable, space: Space) -> boo
         operators = space.operators(record.architecture)
     except ArchitectureError:  # of a wider space
         return False
-    return all(operator in table.entries for operator in operators)
+    return all(table.net_ms(operator) is not None for operator in operators)
 
 
 def _medians(records: list[NetworkRecord]) -> FloatArray:
@@ -105,14 +128,17 @@ def _feature_matrix(records: list[NetworkRecord], table: LatencyTable, space: Sp
     F = np.zeros((len(records), len(FEATURES)))
     for row, record in zip(F, records, strict=True):
         for operator in space.operators(record.architecture):
-            entry = table.entries[operator]
-            values = features(operator, entry.warm.median_ms, entry.cold.median_ms)
+            values = features(operator, _net(table, operator))
             row += [values[name] for name in FEATURES]
     return F
 
 
-def _predict(record: NetworkRecord, table: LatencyTable, space: Space, correction: Correction) -> float:
-    return sum(
-        correction.cost_ms(operator, table.entries[operator].warm, table.entries[operator].cold)
-        for operator in space.operators(record.architecture)
-    )
+def _predict(record: NetworkRecord, table: LatencyTable, space: Space) -> float:
+    operators = space.operators(record.architecture)
+    return sum(table.correction.cost_ms(operator, _net(table, operator)) for operator in operators)
+
+
+def _net(table: LatencyTable, operator: Operator) -> NetCost:
+    net = table.net_ms(operator)
+    assert net is not None  # of the networks that are covered
+    return net

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -15,7 +15,7 @@ from edgewright.spaces.operator import Operator
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """What was measured of one operator.
+    """What was measured of one operator, behind its lead (:attr:`Operator.lead`).
 
     Attributes:
         warm: calls that follow calls of the same operator.
@@ -36,6 +36,18 @@ class Entry:
         return self.warm.verdict
 
 
+class NetCost(NamedTuple):
+    """What an operator adds to a network, without its lead.
+
+    Attributes:
+        warm_ms: of warm calls.
+        cold_ms: of cold calls.
+    """
+
+    warm_ms: float
+    cold_ms: float
+
+
 @dataclass(frozen=True, slots=True)
 class Failure:
     """An operator that the runtime would not build or run."""
@@ -49,7 +61,7 @@ class NetworkRecord:
 
     Attributes:
         architecture: the network.
-        measurement: in a tight loop, as ``edgewright bench`` measures.
+        measurement: calls that follow calls of the same network, as in ``edgewright bench``.
         role: ``fit`` if the correction saw it, ``validate`` if it did not.
     """
 

@@ -24,31 +24,17 @@ from edgewright.errors import (
     SDKError,
     StorageError,
 )
-from edgewright.latency.measure import Interleaved, MeasureConfig, Measurement, measure, measure_interleaved
+from edgewright.latency.measure import Interleaved, MeasureConfig, measure_interleaved
 from edgewright.latency.stopwatch import Run, Stopwatch
 
 # Faults of the machine or of the request, not of one artifact: every artifact would meet them.
 FATAL = (DeviceUnavailableError, MissingExtraError, PrecisionError, StorageError)
-
-_BESIDE = MeasureConfig(min_samples=10, max_samples=10, max_time_ms=20.0, max_warmup_ms=20.0)
 
 
 class Refusal(NamedTuple):
     """An artifact that the runtime would not open or run."""
 
     reason: str
-
-
-class NetworkTiming(NamedTuple):
-    """A visit to a whole network.
-
-    Attributes:
-        anchor_ms: median of the anchor, timed just before and just after.
-        measurement: of the network, in a tight loop.
-    """
-
-    anchor_ms: float
-    measurement: Measurement
 
 
 class Runner(Protocol):
@@ -93,6 +79,7 @@ class Runner(Protocol):
         seed: Sequence[int],
         rounds: int,
         warm_ms: float,
+        samples: int,
         opening: Callable[[int], None],
     ) -> list[Interleaved | Refusal]:
         """Time artifacts in turns (:func:`~edgewright.latency.measure.measure_interleaved`).
@@ -101,23 +88,12 @@ class Runner(Protocol):
             artifacts: files on this host.
             seed: of the order and of the inputs.
             rounds: clean visits to each.
-            warm_ms: time that the warm calls of a visit fill.
+            warm_ms: time that the calls of a warm sample fill.
+            samples: warm samples of a visit.
             opening: called with the index of each artifact before it is opened and run once, so that
                 a crash can be laid at its door.
 
         Raises:
-            DeviceUnavailableError, MissingExtraError, PrecisionError, StorageError: the machine
-                cannot measure at all.
-        """
-        ...
-
-    def time_network(
-        self, artifact: Path, *, anchor: Path, seed: Sequence[int], network_ms: float
-    ) -> NetworkTiming:
-        """Time a whole network in a tight loop for about ``network_ms``, with the anchor beside it.
-
-        Raises:
-            RuntimeFailureError: the runtime would not open or run it.
             DeviceUnavailableError, MissingExtraError, PrecisionError, StorageError: the machine
                 cannot measure at all.
         """
@@ -217,6 +193,7 @@ class LocalRunner:
         seed: Sequence[int],
         rounds: int,
         warm_ms: float,
+        samples: int,
         opening: Callable[[int], None],
     ) -> list[Interleaved | Refusal]:
         """Time artifacts in turns; see :meth:`Runner.time_in_turns`."""
@@ -238,6 +215,7 @@ class LocalRunner:
                     rng=rng,
                     rounds=rounds,
                     warm_ms=warm_ms,
+                    samples=samples,
                     synchronize=[synchronize for _, synchronize in runs.values()],
                     config=MeasureConfig(max_warmup_ms=50.0),
                     watch=self.watch,
@@ -245,26 +223,6 @@ class LocalRunner:
                 for index, result in zip(runs, results, strict=True):
                     found[index] = result
         return found
-
-    def time_network(
-        self, artifact: Path, *, anchor: Path, seed: Sequence[int], network_ms: float
-    ) -> NetworkTiming:
-        """Time a whole network; see :meth:`Runner.time_network`."""
-        rng = np.random.default_rng(seed)
-        config = MeasureConfig(
-            min_samples=20,
-            max_samples=400,
-            max_time_ms=network_ms,
-            interval=0.002,
-            max_warmup_ms=network_ms / 2,
-        )
-        with ExitStack() as stack:
-            gauge, gauge_synchronize = self._open(anchor, stack, rng)
-            run, synchronize = self._open(artifact, stack, rng)
-            before = measure(gauge, synchronize=gauge_synchronize, config=_BESIDE, watch=self.watch)
-            found = measure(run, synchronize=synchronize, config=config, watch=self.watch)
-            after = measure(gauge, synchronize=gauge_synchronize, config=_BESIDE, watch=self.watch)
-        return NetworkTiming((before.median_ms + after.median_ms) / 2, found)
 
     def _open(self, artifact: Path, stack: ExitStack, rng: np.random.Generator) -> tuple[Run, Run]:
         session = stack.enter_context(self.runtime.open(artifact, threads=self._threads))

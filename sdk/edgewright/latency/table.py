@@ -5,6 +5,8 @@ Format history of ``latency_tables/<device>/<space>-<runtime>-<precision>.json``
 * schema 1: provenance (``device runtime space fingerprint conditions …``), ``entries`` with every
   kept sample of each operator, ``failures``, ``anchor``, ``networks`` with the role each had,
   ``correction``, ``validation``, and ``digest``, the SHA-256 of the canonical JSON of all else.
+* schema 2: an entry is an operator behind its lead (``Operator.lead``), and leads have entries; a
+  correction has the uncertainty of its coefficients, a validation the coverage of its intervals.
 """
 
 from __future__ import annotations
@@ -22,13 +24,13 @@ from edgewright.errors import ForeignTableError, MissingEntryError, SDKError, Ta
 from edgewright.files import digest_of, read_json, write_text
 from edgewright.latency.correction import NO_CORRECTION, Correction
 from edgewright.latency.measure import Measurement
-from edgewright.latency.records import Anchor, Entry, Failure, NetworkRecord, architecture_from_json
+from edgewright.latency.records import Anchor, Entry, Failure, NetCost, NetworkRecord, architecture_from_json
 from edgewright.latency.sanity import implausible
 from edgewright.latency.validation import Validation, Worst
 from edgewright.spaces.architecture import Space
-from edgewright.spaces.operator import Operator
+from edgewright.spaces.operator import Operator, with_leads
 
-SCHEMA = 1
+SCHEMA = 2
 _KEYS = (
     "schema",
     "device",
@@ -119,7 +121,24 @@ class LatencyTable:
 
     def covers(self, space: Space) -> bool:
         """Return whether every operator of ``space`` was measured, or tried and failed."""
-        return all(op in self.entries or op in self.failures for op in space.all_operators())
+        wanted = with_leads(space.all_operators())
+        return all(op in self.entries or op in self.failures for op in wanted)
+
+    def net_ms(self, operator: Operator) -> NetCost | None:
+        """Return what an operator adds to a network as measured; ``None`` if it or its lead was not.
+
+        It is the operator behind its lead less the lead alone. Where noise makes that less than a
+        twentieth of the whole, it is a twentieth.
+        """
+        entry, lead = self.entries.get(operator), operator.lead
+        if entry is None or (lead is not None and lead not in self.entries):
+            return None
+        found = [entry.warm.median_ms, entry.cold.median_ms]
+        if lead is not None:
+            before = self.entries[lead]
+            less = [before.warm.median_ms, before.cold.median_ms]
+            found = [max(whole - part, 0.05 * whole) for whole, part in zip(found, less, strict=True)]
+        return NetCost(*found)
 
     def require_space(self, space: Space) -> None:
         """Raise ``MissingEntryError`` unless the table covers ``space``.
@@ -133,7 +152,8 @@ class LatencyTable:
                 f"edgewright has version {space.version}; measure it again with "
                 f"`edgewright profile {self.device} --space '{space.name}' --again`"
             )
-        missing = [op for op in space.all_operators() if op not in self.entries and op not in self.failures]
+        wanted = with_leads(space.all_operators())
+        missing = [op for op in wanted if op not in self.entries and op not in self.failures]
         if not missing:
             return
         mend = f"measure them with `edgewright profile {self.device} --space '{space.name}'`"
@@ -145,7 +165,7 @@ class LatencyTable:
                 [op.key for op in missing],
             )
         raise MissingEntryError(
-            f"{self._described()} lacks {len(missing)} of {len(space.all_operators())} operators of "
+            f"{self._described()} lacks {len(missing)} of {len(wanted)} operators of "
             f"{space.name}, first {missing[0].key}; {mend}",
             [op.key for op in missing],
         )

@@ -19,12 +19,13 @@ class ProfileConfig:
         passes: visits to every operator and network, each in another segment and at another time.
         max_visits: to operators, in all passes together; a large space gets fewer passes, at least one,
             and fewer repeats.
-        rounds: samples of a visit to an operator.
+        rounds: turns of a visit.
         segment: operators that are open and timed in turns, the anchor not counted.
         warm_ms: time that the warm calls of a sample fill.
         n_fit: whole networks that the correction is fitted on.
         n_validate: whole networks that judge it.
-        network_ms: time of a visit to a network.
+        network_segment: networks that are open and timed in turns.
+        network_samples: samples of a round's turn of a network.
         max_repeats: further passes over what was tainted.
         taint: relative distance of a visit's anchor from its median at which the visit is tainted.
     """
@@ -36,7 +37,8 @@ class ProfileConfig:
     warm_ms: float = 0.3
     n_fit: int = 30
     n_validate: int = 40
-    network_ms: float = 200.0
+    network_segment: int = 12
+    network_samples: int = 6
     max_repeats: int = 1
     taint: float = 0.08
 
@@ -46,7 +48,7 @@ class ProfileConfig:
 
 
 PRESETS: dict[str, ProfileConfig] = {
-    "quick": ProfileConfig(passes=2, rounds=7, n_fit=16, n_validate=16, network_ms=100.0, max_repeats=1),
+    "quick": ProfileConfig(passes=2, rounds=7, n_fit=16, n_validate=16, network_samples=4, max_repeats=1),
     "default": ProfileConfig(),
     "thorough": ProfileConfig(
         passes=6,
@@ -54,7 +56,7 @@ PRESETS: dict[str, ProfileConfig] = {
         rounds=20,
         n_fit=60,
         n_validate=100,
-        network_ms=300.0,
+        network_samples=10,
         max_repeats=2,
     ),
 }
@@ -69,7 +71,7 @@ class Target:
         runner: the machine and the runtime on it.
         suffix: of its artifacts.
         precision: of the artifacts.
-        build: writes the artifact of an operator to a path.
+        build: writes the artifact of an operator behind its lead to a path.
         build_network: writes the artifact of a whole network to a path.
     """
 

@@ -11,6 +11,7 @@ import numpy as np
 from edgewright.spaces.architecture import Architecture, FloatArray
 
 N_WORST = 5
+NORMAL_95 = 1.959964
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,6 +38,8 @@ class Validation:
         within_10_percent: share of networks within ±10 %, in percent.
         p95_percent: absolute error that 95 % of the networks stay below.
         spearman: rank correlation of predicted and measured.
+        coverage_95_percent: share of networks inside their 95 % interval, in percent; ``None`` where
+            the predictions came without standard deviation.
         bias_percent: mean signed error; positive where the table promises more than is measured.
         worst: the networks with the largest absolute errors, worst first.
     """
@@ -48,6 +51,7 @@ class Validation:
     within_10_percent: float
     p95_percent: float
     spearman: float
+    coverage_95_percent: float | None
     bias_percent: float
     worst: tuple[Worst, ...]
 
@@ -61,6 +65,7 @@ def validate(
     measured_ms: FloatArray,
     predicted_ms: FloatArray,
     raw_ms: FloatArray,
+    std_ms: FloatArray | None = None,
 ) -> Validation:
     """Return the error of predictions ``(n,)`` against measurements ``(n,)``; n >= 1.
 
@@ -69,7 +74,11 @@ def validate(
         measured_ms: medians.
         predicted_ms: of the corrected table.
         raw_ms: sums of the operators' medians.
+        std_ms: standard deviations of the predictions; NaN or ``None`` where they are unknown.
     """
+    inside = None
+    if std_ms is not None and np.isfinite(std_ms).all():
+        inside = float((np.abs(measured_ms - predicted_ms) <= NORMAL_95 * std_ms).mean() * 100)
     error = (predicted_ms / measured_ms - 1) * 100
     size = np.abs(error)
     order = np.argsort(-size)[:N_WORST]
@@ -81,6 +90,7 @@ def validate(
         within_10_percent=float((size <= 10).mean() * 100),
         p95_percent=float(np.percentile(size, 95)),
         spearman=spearman(predicted_ms, measured_ms),
+        coverage_95_percent=inside,
         bias_percent=float(error.mean()),
         worst=tuple(
             Worst(

@@ -24,7 +24,7 @@ from edgewright.pipeline.compile import device_exporter
 from edgewright.pipeline.progress import SILENT, Progress
 from edgewright.pipeline.tables import choose_precision, require_made_for, table_path
 from edgewright.spaces import Architecture, MobileSpace, Operator
-from edgewright.supernet.plain import module_from_operator, network_from_architecture
+from edgewright.supernet.plain import measured_module, network_from_architecture
 
 N_CALIBRATION = 4  # random inputs for int8 ranges: latency does not depend on their values
 
@@ -160,7 +160,8 @@ def _target(profile: DeviceProfile, space: MobileSpace, engine: Runtime, precisi
         )
 
     def build(operator: Operator, path: Path) -> None:
-        export(module_from_operator(operator), operator.in_channels, operator.in_size, path)
+        first = operator.lead or operator
+        export(measured_module(operator), first.in_channels, first.in_size, path)
 
     def build_network(arch: Architecture, path: Path) -> None:
         export(network_from_architecture(space, arch), 3, arch.resolution, path)

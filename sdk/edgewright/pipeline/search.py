@@ -21,7 +21,7 @@ from edgewright.pipeline.front import Front, front_from_archive
 from edgewright.pipeline.lock import exclusive
 from edgewright.pipeline.progress import SILENT, Progress
 from edgewright.pipeline.run import RunFolder
-from edgewright.pipeline.tables import DeviceCost, device_cost
+from edgewright.pipeline.tables import DEFAULT_Z, DeviceCost, device_cost
 from edgewright.pipeline.trained import TrainedRun
 from edgewright.search.archive import Archive
 from edgewright.search.budget import QUANTITIES, format_cost, parse_budgets
@@ -46,6 +46,8 @@ class SearchOptions:
         precision: of the devices' tables; each profile's first where ``None``.
         surrogate: ``auto`` or a surrogate's name.
         allow_foreign: accept tables of another machine.
+        allow_inaccurate: accept tables whose own error is large.
+        z: standard deviations of the predicted latency that a budget is held with.
         seed: the search's only source of randomness.
         n_initial: evaluations of the initial design; a sixth, at least 16, where ``None``.
     """
@@ -58,6 +60,8 @@ class SearchOptions:
     precision: str | None = None
     surrogate: str = "auto"
     allow_foreign: bool = False
+    allow_inaccurate: bool = False
+    z: float = DEFAULT_Z
     seed: int = 0
     n_initial: int | None = None
 
@@ -112,7 +116,7 @@ def search_run(root: Path, options: SearchOptions, *, progress: Progress = SILEN
     problem = _problem(folder.space, options)
     progress.say(problem.text())
     # Before the images are read: what cannot be had is said at once.
-    require_feasible(folder.space, problem.as_asked())
+    require_feasible(folder.space, problem.to_search())
     trained = TrainedRun.open(root, progress=progress)
     with (
         exclusive(target),
@@ -140,7 +144,8 @@ def search_run(root: Path, options: SearchOptions, *, progress: Progress = SILEN
             evaluate=_evaluator(trained),
             objectives=problem.objectives,
             constraints=problem.constraints,
-            budgets=problem.limits,
+            bounds=problem.bounds,
+            budgets=problem.asked,
             archive=archive,
             config=config,
             on_iteration=on_iteration,
@@ -192,47 +197,33 @@ class _Problem:
         objectives: minimised beside the error.
         constraints: limited, not minimised.
         asked: the user's budgets, in base units.
-        limits: what predictions must stay under: budgets less the tables' error.
+        bounds: what budgets of devices are held against: predictions and their uncertainty.
         devices: by the name that the user gave.
     """
 
     objectives: dict[str, Cost]
     constraints: dict[str, Cost]
     asked: dict[str, float]
-    limits: dict[str, float]
+    bounds: dict[str, Cost]
     devices: dict[str, DeviceCost]
 
     def text(self) -> str:
         parts = [
             f"{name} at most {format_cost(name, limit)}"
-            + (f" (searched at {format_cost(name, self.limits[name])})" if self.limits[name] < limit else "")
+            + (f" (predicted + {self.devices[name].z:g} std)" if name in self.bounds else "")
             for name, limit in self.asked.items()
         ]
         return f"minimising error, {', '.join(self.objectives)}; " + ("; ".join(parts) or "no budget")
 
-    def as_asked(self) -> Problem:
-        """Return the problem with the tables' error on the side of the costs.
-
-        The same networks are feasible, and the value that a refusal names is a budget that is met.
-        """
-        return Problem(
-            {name: self._with_margin(name, cost) for name, cost in self.objectives.items()},
-            self.asked,
-            self.constraints,
-        )
-
-    def _with_margin(self, name: str, cost: Cost) -> Cost:
-        if name not in self.devices:
-            return cost
-        factor = 1 + self.devices[name].margin
-        return lambda X: factor * cost(X)
+    def to_search(self) -> Problem:
+        """Return the problem as the search takes it."""
+        return Problem(self.objectives, self.asked, self.constraints, self.bounds)
 
     def to_json(self, options: SearchOptions) -> dict[str, Any]:
         return {
-            "schema": 1,
+            "schema": 2,
             "budget": options.budget,
             "asked": self.asked,
-            "limits": self.limits,
             "evaluations": options.evaluations,
             "seed": options.seed,
             "devices": {name: device.to_json() for name, device in self.devices.items()},
@@ -273,6 +264,8 @@ def _problem(space: MobileSpace, options: SearchOptions) -> _Problem:
             tables=options.tables,
             precision=options.precision,
             allow_foreign=options.allow_foreign,
+            allow_inaccurate=options.allow_inaccurate,
+            z=options.z,
         )
         for name in names
         if name not in QUANTITIES
@@ -293,6 +286,6 @@ def _problem(space: MobileSpace, options: SearchOptions) -> _Problem:
         objectives={name: counted[name] for name in minimised},
         constraints={name: cost for name, cost in counted.items() if name in asked and name not in minimised},
         asked=asked,
-        limits={n: v / (1 + devices[n].margin) if n in devices else v for n, v in asked.items()},
+        bounds={name: devices[name].at_most_ms for name in asked if name in devices},
         devices=devices,
     )

@@ -9,11 +9,14 @@ from typing import Any
 from edgewright.backends.registry import runtime
 from edgewright.devices.probe import probe
 from edgewright.devices.profile import DeviceProfile
-from edgewright.errors import ForeignTableError, PrecisionError, TableError
+from edgewright.errors import ForeignTableError, InaccurateTableError, PrecisionError, TableError
 from edgewright.latency.predictor import LatencyPredictor
 from edgewright.latency.table import LatencyTable
 from edgewright.spaces import MobileSpace
 from edgewright.spaces.architecture import FloatArray, IntArray
+
+MAX_ERROR = 0.15  # mean relative error of a table above which a budget means nothing
+DEFAULT_Z = 1.96
 
 
 def choose_precision(profile: DeviceProfile, precision: str | None) -> str:
@@ -84,19 +87,22 @@ class DeviceCost:
         precision: of the table.
         table: what was measured.
         predictor: additive over the table, corrected.
-        margin: relative error that 95 % of the table's held-out networks stay below; taken off a
-            budget, since search seeks out the networks that a table flatters.
+        z: standard deviations that a budget is held with.
     """
 
     profile: DeviceProfile
     precision: str
     table: LatencyTable
     predictor: LatencyPredictor
-    margin: float
+    z: float
 
     def predict_ms(self, X: IntArray) -> FloatArray:
         """Return the latency of encodings ``(n, n_var)`` as ``(n,)``."""
         return self.predictor.predict_ms(X)
+
+    def at_most_ms(self, X: IntArray) -> FloatArray:
+        """Return what a budget is held against: the latency and ``z`` standard deviations, ``(n,)``."""
+        return self.predictor.at_most_ms(X, self.z)
 
     def to_json(self) -> dict[str, Any]:
         """Return what a report needs, as JSON values."""
@@ -107,19 +113,36 @@ class DeviceCost:
             "precision": self.precision,
             "table": str(self.table.path.resolve()) if self.table.path else None,
             "table_id": self.table.table_id,
-            "margin": self.margin,
+            "z": self.z,
         }
 
 
 def device_cost(
-    name: str, space: MobileSpace, *, tables: Path, precision: str | None, allow_foreign: bool
+    name: str,
+    space: MobileSpace,
+    *,
+    tables: Path,
+    precision: str | None,
+    allow_foreign: bool,
+    allow_inaccurate: bool = False,
+    z: float = DEFAULT_Z,
 ) -> DeviceCost:
     """Return the latency of a device that a budget names.
+
+    Args:
+        name: name, alias or path of its profile.
+        space: the networks.
+        tables: folder of latency tables.
+        precision: of the artifacts; the profile's first where ``None``.
+        allow_foreign: take a table of another machine or runtime as it is.
+        allow_inaccurate: take one that misses its held-out networks by more than :data:`MAX_ERROR`.
+        z: standard deviations that a budget is held with.
 
     Raises:
         ProfileError: no device has that name or alias.
         TableError: no table covers the space, or it is faulty.
         ForeignTableError: the table was measured on another machine or runtime.
+        InaccurateTableError: the table's own error is too large for a budget to mean anything.
     """
     profile = DeviceProfile.find(name)
     chosen = choose_precision(profile, precision)
@@ -136,4 +159,11 @@ def device_cost(
         table.require_device(probe(), allow_foreign=allow_foreign)
         table.require_runtime(runtime(profile.runtime).version, allow_foreign=allow_foreign)
     predictor = LatencyPredictor(table, space)
-    return DeviceCost(profile, chosen, table, predictor, predictor.error_p95)
+    if predictor.error > MAX_ERROR and not allow_inaccurate:
+        raise InaccurateTableError(
+            f"the latency table of {table.device!r} ({table.path}) is {predictor.error:.0%} off on "
+            f"networks that it has not seen, at most {MAX_ERROR:.0%} is taken; measure again on a quieter "
+            f"machine with `edgewright profile {table.device} --space '{table.space_name}' --again`, more "
+            "thoroughly with --preset thorough, or use it as it is with --allow-inaccurate"
+        )
+    return DeviceCost(profile, chosen, table, predictor, z)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 import numpy as np
@@ -86,11 +86,20 @@ class Problem:
         objectives: exact costs that are minimised beside the error; may be empty.
         limits: budgets, an upper limit on each named cost.
         constraints: exact costs that are only limited.
+        bounds: what a limit is held against where that is not the cost itself, but, say, a latency
+            and two standard deviations.
     """
 
     objectives: Mapping[str, Cost]
     limits: Mapping[str, float]
     constraints: Mapping[str, Cost]
+    bounds: Mapping[str, Cost] = field(default_factory=dict)
+
+    @property
+    def limited(self) -> dict[str, Cost]:
+        """What each limit is held against."""
+        costs = {**self.objectives, **self.constraints, **self.bounds}
+        return {name: costs[name] for name in self.limits}
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -107,8 +116,7 @@ class Problem:
 
     def excess(self, X: IntArray) -> FloatArray:
         """Return each budget's cost over its limit less 1, ``(n, n_budgets)``; feasible is <= 0."""
-        costs = {**self.objectives, **self.constraints}
-        columns = [costs[name](X) / limit - 1.0 for name, limit in self.limits.items()]
+        columns = [cost(X) / self.limits[name] - 1.0 for name, cost in self.limited.items()]
         return np.column_stack(columns) if columns else np.zeros((len(X), 0))
 
     def violation(self, X: IntArray) -> FloatArray:

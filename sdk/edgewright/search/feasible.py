@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from edgewright.errors import InfeasibleBudgetError
 from edgewright.search.budget import format_cost
-from edgewright.search.config import Cost, Problem
+from edgewright.search.config import Problem
 from edgewright.spaces.architecture import FloatArray, IntArray, Space
 
 # Spaces up to this many encodings are listed, so that a search of one can end by having seen all.
@@ -189,7 +189,7 @@ def require_feasible(space: Space, problem: Problem) -> FeasibleSet:
 
 def _infeasible_message(space: Space, problem: Problem, nearest: IntArray) -> str:
     """Return which budgets stand in the way, and by how much they must grow."""
-    costs: dict[str, Cost] = {**problem.objectives, **problem.constraints}
+    costs = problem.limited
     alone = list[str]()
     for name, limit in problem.limits.items():
         _, least = minimise(space, costs[name])

@@ -51,6 +51,7 @@ def run_search(
     archive: Archive,
     config: SearchConfig,
     constraints: Mapping[str, Cost] | None = None,
+    bounds: Mapping[str, Cost] | None = None,
     on_iteration: Callable[[IterationReport], None] | None = None,
     on_evaluation: Callable[[Evaluation], None] | None = None,
     clock: Clock = time.perf_counter,
@@ -69,6 +70,7 @@ def run_search(
         archive: grows by each evaluation; the same archive continues where it was left.
         config: how the search goes. ``evaluations`` may be raised when continuing.
         constraints: exact costs that are limited by ``budgets`` but not minimised.
+        bounds: what a budget is held against where that is not the cost of its name.
         on_iteration: called after each iteration.
         on_evaluation: called after each evaluation is saved.
         clock: seconds.
@@ -80,7 +82,7 @@ def run_search(
         StorageError: the archive cannot be written.
     """
     require_known(config.surrogate)
-    problem = _problem(objectives, budgets, constraints or {})
+    problem = _problem(objectives, budgets, constraints or {}, bounds or {})
     feasible = require_feasible(space, problem)
     archive.require(_provenance(space, problem, config))
     search = _Search(space, evaluate, problem, feasible, archive, config, on_evaluation or _ignore, clock)
@@ -97,7 +99,10 @@ def _ignore(_: Evaluation) -> None:
 
 
 def _problem(
-    objectives: Mapping[str, Cost], budgets: Mapping[str, float], constraints: Mapping[str, Cost]
+    objectives: Mapping[str, Cost],
+    budgets: Mapping[str, float],
+    constraints: Mapping[str, Cost],
+    bounds: Mapping[str, Cost],
 ) -> Problem:
     """Return the problem. Raises ``UsageError`` with all faults of its names and limits."""
     known = {*objectives, *constraints}
@@ -106,6 +111,7 @@ def _problem(
         f"{name!r} is both objective and constraint" for name in sorted({*objectives} & {*constraints})
     ]
     faults += [f"the budget {name!r} limits nothing that is computed" for name in sorted({*budgets} - known)]
+    faults += [f"the bound {name!r} has no budget" for name in sorted({*bounds} - {*budgets})]
     faults += [f"the constraint {name!r} has no budget" for name in sorted({*constraints} - {*budgets})]
     faults += [
         f"the budget {name!r} must be a finite number above 0, got {limit}"
@@ -114,7 +120,7 @@ def _problem(
     ]
     if faults:
         raise UsageError(f"cannot search: {'; '.join(faults)}; known costs: {', '.join(sorted(known))}")
-    return Problem(dict(objectives), dict(budgets), dict(constraints))
+    return Problem(dict(objectives), dict(budgets), dict(constraints), dict(bounds))
 
 
 def _provenance(space: Space, problem: Problem, config: SearchConfig) -> dict[str, object]:
@@ -125,6 +131,7 @@ def _provenance(space: Space, problem: Problem, config: SearchConfig) -> dict[st
     """
     X = space.sample(np.random.default_rng(0), 32)
     costs = {**problem.objectives, **problem.constraints}
+    costs |= {f"{name} against its budget": cost for name, cost in problem.bounds.items()}
     return {
         "space": space.name,
         "space_digest": getattr(space, "digest", f"{space.name} v{space.version}"),

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import asdict, dataclass, fields
 from typing import Any
 
 from edgewright.errors import SpaceError
 
-KINDS = ("stem", "mbconv", "head")
+KINDS = ("stem", "mbconv", "head", "lead")
+LEAD_CHANNELS = 8
 
 
 def make_divisible(value: float, divisor: int = 8) -> int:
@@ -26,7 +28,8 @@ class Operator:
     Attributes:
         kind: ``stem`` is conv-BN-act; ``mbconv`` an inverted residual block; ``head`` is
             conv-BN-act, global average pooling, a 1x1 convolution without BN, act, and the
-            classifier.
+            classifier. ``lead`` is a cheap 1x1 conv-BN-act: no part of a network, it stands before
+            an operator that is measured (:attr:`lead`).
         in_size: height and width of the input, in pixels. Batch is 1.
         in_channels: channels of the input.
         mid_channels: width inside: of the expansion (``mbconv``; equal to ``in_channels`` where
@@ -68,6 +71,20 @@ class Operator:
         return make_divisible(self.mid_channels // 4) if self.se else 0
 
     @property
+    def lead(self) -> Operator | None:
+        """The operator that precedes this one where it is measured; ``None`` for one that takes images.
+
+        An operator behind a lead minus the lead alone costs what the operator adds to a network: the
+        call and the reordering of its output fall away, since what one operator of a network hands
+        over is what the next one takes.
+        """
+        if self.kind in ("stem", "lead"):
+            return None
+        return Operator(
+            "lead", self.in_size, LEAD_CHANNELS, 0, 0, self.in_channels, 1, 1, False, "relu", False
+        )
+
+    @property
     def key(self) -> str:
         """A readable name, unique among operators."""
         parts = [
@@ -88,7 +105,7 @@ class Operator:
     @property
     def params(self) -> int:
         """Learned parameters; BatchNorm counts scale and shift."""
-        if self.kind == "stem":
+        if self.kind in ("stem", "lead"):
             return self.in_channels * self.out_channels * self.kernel_size**2 + 2 * self.out_channels
         if self.kind == "head":
             first = self.in_channels * self.mid_channels + 2 * self.mid_channels
@@ -104,7 +121,7 @@ class Operator:
     def macs(self) -> int:
         """Multiply-accumulates of convolutions and linear layers, at batch 1."""
         before, after = self.in_size**2, self.out_size**2
-        if self.kind == "stem":
+        if self.kind in ("stem", "lead"):
             return self.in_channels * self.out_channels * self.kernel_size**2 * after
         if self.kind == "head":
             first = self.in_channels * self.mid_channels * before
@@ -131,3 +148,10 @@ class Operator:
         if data["kind"] not in KINDS:
             raise SpaceError(f"operator kind must be one of {KINDS}, got {data['kind']!r}")
         return cls(**data)
+
+
+def with_leads(operators: Iterable[Operator]) -> tuple[Operator, ...]:
+    """Return ``operators`` and the leads that they are measured behind, each once, sorted."""
+    found = set(operators)
+    found |= {lead for operator in found if (lead := operator.lead) is not None}
+    return tuple(sorted(found))

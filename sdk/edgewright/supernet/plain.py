@@ -125,7 +125,7 @@ class Head(nn.Module):
 
 def _build(operator: Operator) -> nn.Module:
     op = operator
-    if op.kind == "stem":
+    if op.kind in ("stem", "lead"):
         return conv_norm(
             op.in_channels, op.out_channels, kernel_size=op.kernel_size, stride=op.stride, act=op.act
         )
@@ -146,6 +146,27 @@ def module_from_operator(operator: Operator, *, seed: int = 0) -> nn.Module:
         SpaceError: the operator's kind or activation is unknown.
     """
     return materialise(lambda: _build(operator), seed).eval()
+
+
+def measured_module(operator: Operator, *, seed: int = 0) -> nn.Sequential:
+    """Return an operator behind its lead (:attr:`Operator.lead`), as a device measures it.
+
+    It maps ``(N, C, in_size, in_size)``, where ``C`` is the lead's ``in_channels``, or the operator's
+    own where it has no lead, to the operator's output.
+
+    Raises:
+        SpaceError: the operator's kind or activation is unknown.
+    """
+    parts = (
+        OrderedDict(operator=operator)
+        if operator.lead is None
+        else OrderedDict(lead=operator.lead, operator=operator)
+    )
+
+    def build() -> nn.Sequential:
+        return nn.Sequential(OrderedDict((name, _build(part)) for name, part in parts.items()))
+
+    return materialise(build, seed).eval()
 
 
 def network_from_architecture(space: MobileSpace, arch: Architecture, *, seed: int = 0) -> nn.Sequential:
