@@ -13,7 +13,7 @@ from edgewright.latency.table import LatencyTable
 from edgewright.latency.target import ProfileConfig
 from edgewright.spaces import find_space
 
-CONFIG = ProfileConfig(passes=2, rounds=6, n_fit=6, n_validate=4, network_ms=4.0)
+CONFIG = ProfileConfig(passes=2, rounds=6, n_fit=6, n_validate=4)
 PHONE = """
 schema = 1
 name = "phone"

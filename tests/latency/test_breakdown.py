@@ -10,7 +10,7 @@ from edgewright.spaces import find_space
 
 def test_costs_are_in_order_and_sum_to_the_prediction(tmp_path):
     device, space = FakeDevice(), find_space("mobilenetv3-small-image@16:4")
-    config = ProfileConfig(passes=1, rounds=2, n_fit=4, n_validate=4, network_ms=2.0)
+    config = ProfileConfig(passes=1, rounds=2, n_fit=4, n_validate=4)
     table = profile_space(space, device.target(space), journal=tmp_path / "j", config=config)
     for arch in (space.smallest(), space.largest()):
         costs = breakdown(table, space, arch)

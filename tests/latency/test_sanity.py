@@ -12,7 +12,7 @@ from edgewright.latency.table import LatencyTable
 from edgewright.latency.target import ProfileConfig
 from edgewright.spaces import find_space
 
-CONFIG = ProfileConfig(passes=1, rounds=2, n_fit=4, n_validate=4, network_ms=2.0)
+CONFIG = ProfileConfig(passes=1, rounds=2, n_fit=4, n_validate=4)
 
 
 @pytest.fixture(scope="module")

@@ -37,9 +37,9 @@ def _unit_faults(table: LatencyTable) -> list[str]:
     except UsageError:  # a space that this edgewright does not know: nothing to compare with
         return []
     sums = [
-        sum(table.entries[operator].median_ms for operator in operators) / measurement.median_ms
+        sum(net.warm_ms for net in costs) / measurement.median_ms
         for measurement, operators in networks
-        if all(operator in table.entries for operator in operators)
+        if len(costs := [net for op in operators if (net := table.net_ms(op)) is not None]) == len(operators)
     ]
     if not sums:
         return []

@@ -121,8 +121,12 @@ class LatencyTable:
 
     def covers(self, space: Space) -> bool:
         """Return whether every operator of ``space`` was measured, or tried and failed."""
-        wanted = with_leads(space.all_operators())
-        return all(op in self.entries or op in self.failures for op in wanted)
+        return all(op in self.entries or op in self.failures for op in self._wanted(space))
+
+    def _wanted(self, space: Space) -> tuple[Operator, ...]:
+        """Return what must be measured for ``space``; others measure operators without leads."""
+        operators = space.all_operators()
+        return operators if self.is_imported else with_leads(operators)
 
     def net_ms(self, operator: Operator) -> NetCost | None:
         """Return what an operator adds to a network as measured; ``None`` if it or its lead was not.
@@ -130,7 +134,7 @@ class LatencyTable:
         It is the operator behind its lead less the lead alone. Where noise makes that less than a
         twentieth of the whole, it is a twentieth.
         """
-        entry, lead = self.entries.get(operator), operator.lead
+        entry, lead = self.entries.get(operator), None if self.is_imported else operator.lead
         if entry is None or (lead is not None and lead not in self.entries):
             return None
         found = [entry.warm.median_ms, entry.cold.median_ms]
@@ -152,7 +156,7 @@ class LatencyTable:
                 f"edgewright has version {space.version}; measure it again with "
                 f"`edgewright profile {self.device} --space '{space.name}' --again`"
             )
-        wanted = with_leads(space.all_operators())
+        wanted = self._wanted(space)
         missing = [op for op in wanted if op not in self.entries and op not in self.failures]
         if not missing:
             return

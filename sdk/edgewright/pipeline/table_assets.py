@@ -118,7 +118,7 @@ def csv_of(table: LatencyTable) -> str:
     """Return a table's operators as CSV: key and shape, then the figures; all times in milliseconds.
 
     ``corrected_ms`` is what an operator adds to a network's latency; the others are of the operator
-    alone. Failed operators have their reason and no figures.
+    behind its lead. Failed operators have their reason and no figures.
     """
     stream = io.StringIO()
     writer = csv.writer(stream, lineterminator="\n")
@@ -131,6 +131,7 @@ def csv_of(table: LatencyTable) -> str:
         entry = table.entries[op]
         warm, cold = entry.warm, entry.cold
         known = not table.is_imported  # one mean says nothing of a spread
+        net = None if op.kind == "lead" else table.net_ms(op)
         writer.writerow(
             [
                 *shape,
@@ -138,7 +139,7 @@ def csv_of(table: LatencyTable) -> str:
                 warm.median_ms,
                 *([warm.p95_ms, warm.iqr_ms, warm.interval_ms, warm.n] if known else [""] * 4),
                 *([warm.n_dropped, cold.median_ms] if known else [""] * 2),
-                table.correction.cost_ms(op, warm, cold),
+                "" if net is None else table.correction.cost_ms(op, net),
                 "",
             ]
         )
