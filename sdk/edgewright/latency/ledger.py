@@ -27,7 +27,11 @@ class Visit(NamedTuple):
     @property
     def is_slowed(self) -> bool:
         """Whether samples had to be kept beside which others slowed the core."""
-        return self.found.warm.n_slowed + self.found.warm.n_cpu_time > 0
+        return is_slowed(self.found.warm)
+
+    def scaled(self, factor: float) -> Visit:
+        """Return the visit as it would be on a core that is ``1 / factor`` times as slow."""
+        return Visit(self.anchor_ms, Interleaved(*(part.scaled(factor) for part in self.found)))
 
 
 class Ledger:
@@ -39,8 +43,8 @@ class Ledger:
     Attributes:
         visits: to each operator and network, in order of time.
         failures: reasons of what could not be built or run.
-        anchors_ms: medians of the anchor, in order of time; apart for operators and networks, since a
-            call is not alike in turns with small things and with large ones.
+        anchors: the anchor's latency and whether it was slowed, in order of time; apart for operators
+            and networks, since a call is not alike in turns with small things and with large ones.
         seconds: that measuring took, over all processes.
     """
 
@@ -48,7 +52,7 @@ class Ledger:
         self.taint = taint
         self.visits: dict[Subject, list[Visit]] = defaultdict(list)
         self.failures: dict[Subject, str] = {}
-        self.anchors_ms: dict[type[Subject], list[float]] = {Operator: [], Architecture: []}
+        self.anchors: dict[type[Subject], list[tuple[float, bool]]] = {Operator: [], Architecture: []}
         self.seconds = 0.0
 
     def take(self, record: Record) -> None:
@@ -60,7 +64,7 @@ class Ledger:
             anchor_ms = record["anchor_ms"]
             subjects = [_subject(item["subject"]) for item in record["visits"]]
             if anchor_ms is not None and subjects:
-                self.anchors_ms[type(subjects[0])].append(anchor_ms)
+                self.anchors[type(subjects[0])].append((anchor_ms, record["anchor_slowed"]))
             for subject, item in zip(subjects, record["visits"], strict=True):
                 found = Interleaved(
                     cold=Measurement.from_json(item["cold"]), warm=Measurement.from_json(item["warm"])
@@ -77,14 +81,17 @@ class Ledger:
         ]
 
     def usable(self, subject: Subject) -> Sequence[Visit]:
-        """Return the clean visits; where none is clean, which the verdict then shows, the fastest half.
+        """Return the clean visits; where there is none, all of them, scaled to the anchor's clean speed.
 
-        What disturbs a visit only ever adds time.
+        What slows a core slows its anchor too, though not quite alike: such a visit keeps its count of
+        slowed samples, and its verdict is ``noisy``.
         """
-        visits = self.visits[subject]
-        steady = [visit for visit in visits if not visit.is_slowed]
-        fastest = sorted(visits, key=lambda visit: visit.found.warm.median_ms)[: -(-len(visits) // 2)]
-        return self.clean(subject) or steady or fastest
+        return self.clean(subject) or [
+            visit
+            if visit.anchor_ms is None
+            else visit.scaled(min(1.0, self._reference(subject) / visit.anchor_ms))
+            for visit in self.visits[subject]
+        ]
 
     def warm(self, subject: Subject) -> Measurement:
         """Return the warm samples of the usable visits."""
@@ -95,7 +102,14 @@ class Ledger:
         return Measurement.merge([visit.found.cold for visit in self.usable(subject)])
 
     def _reference(self, subject: Subject) -> float:
-        return float(np.median(self.anchors_ms[type(subject)]))
+        anchors = self.anchors[type(subject)]
+        clean = [ms for ms, slowed in anchors if not slowed]
+        return float(np.median(clean or [ms for ms, _ in anchors]))
+
+
+def is_slowed(measurement: Measurement) -> bool:
+    """Return whether samples had to be kept beside which others slowed the core."""
+    return measurement.n_slowed + measurement.n_cpu_time > 0
 
 
 def subject_to_json(subject: Subject) -> dict[str, Any]:

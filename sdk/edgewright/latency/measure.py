@@ -17,7 +17,7 @@ from __future__ import annotations
 import gc
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -130,6 +130,10 @@ class Measurement:
         if any(type(count) is not int or count < 0 for count in counts):
             raise TableError(f"{', '.join(names)} must be counts, got {counts}")
         return cls(tuple(map(float, samples)), *counts)
+
+    def scaled(self, factor: float) -> Measurement:
+        """Return the measurement with every sample multiplied by ``factor``."""
+        return replace(self, samples_ms=tuple(_rounded(factor * sample) for sample in self.samples_ms))
 
     @classmethod
     def merge(cls, parts: Sequence[Measurement]) -> Measurement:
@@ -347,9 +351,13 @@ def _measurement(samples: Sequence[Sample], n_warmup: int, *, min_samples: int) 
             f"all {len(samples)} samples were disturbed: the machine is too busy to measure on; "
             "end what else is running, then run the same command again"
         )
-    # Below the resolution a stored sample would read 0, which a table refuses.
-    rounded = tuple(max(_RESOLUTION_MS, round(value, 4)) for value in values)
+    rounded = tuple(map(_rounded, values))
     return Measurement(rounded, n_warmup, len(samples) - len(values), n_slowed, n_cpu_time)
+
+
+def _rounded(ms: float) -> float:
+    # Below the resolution a stored sample would read 0, which a table refuses.
+    return max(_RESOLUTION_MS, round(ms, 4))
 
 
 def _is_hopeless(samples: Sequence[Sequence[Sample]]) -> bool:

@@ -15,7 +15,15 @@ from edgewright.devices.conditions import Conditions
 from edgewright.devices.probe import Fingerprint
 from edgewright.errors import RuntimeFailureError, SDKError
 from edgewright.latency.journal import Journal, Record
-from edgewright.latency.ledger import MAX_CRASHES, Ledger, Subject, crashes, subject_key, subject_to_json
+from edgewright.latency.ledger import (
+    MAX_CRASHES,
+    Ledger,
+    Subject,
+    crashes,
+    is_slowed,
+    subject_key,
+    subject_to_json,
+)
 from edgewright.latency.measure import Interleaved
 from edgewright.latency.records import Anchor, Entry, Failure, NetworkRecord
 from edgewright.latency.runner import FATAL, Refusal
@@ -56,18 +64,21 @@ class ProfileRun:
         self.workshop = Workshop(log.path.with_name(log.path.name + ".artifacts"), target.suffix)
         self.ledger = Ledger(config.taint)
         self._started = time.monotonic()
+        self._wait_s = config.wait_s
         self._replay(log.records)
 
     def measure_all(self) -> None:
         """Measure until every operator and network has its visits, then what was tainted."""
+        repeating_since: float | None = None
         for number in range(self.config.passes + self.config.max_repeats):
             if number < self.config.passes:
                 operators = self._due(self.operators, number + 1)
                 networks = self._due(tuple(self.roles), number + 1)
             else:
-                done = sum(len(self.ledger.visits[operator]) for operator in self.operators)
-                operators = self._tainted(self.operators)[: max(0, self.config.max_visits - done)]
-                networks = self._tainted(tuple(self.roles))
+                repeating_since = repeating_since or time.monotonic()
+                if time.monotonic() - repeating_since > self.config.repeat_s:
+                    break
+                operators, networks = self._tainted(self.operators), self._tainted(tuple(self.roles))
             if not operators and not networks:
                 continue
             self._measure_pass(number, operators, networks)
@@ -92,7 +103,7 @@ class ProfileRun:
 
     def _measure_pass(self, number: int, operators: list[Operator], networks: list[Architecture]) -> None:
         """Visit each once: segments of operators with segments of networks in between."""
-        done = sum(map(len, self.ledger.anchors_ms.values()))
+        done = sum(map(len, self.ledger.anchors.values()))
         rng = np.random.default_rng([self.seed, 2, number, done])
         config = self.config
         segments = _deal(operators, config.segment, rng) or [[]]
@@ -121,6 +132,7 @@ class ProfileRun:
                 self._fail(subject, str(error))
             else:
                 built.append(subject)
+        self._wait_s -= self.runner.wait_until_steady(max(0.0, self._wait_s))
         results = self.runner.time_in_turns(
             paths,
             seed=[int(value) for value in rng.integers(0, 2**31, 4)],
@@ -143,6 +155,7 @@ class ProfileRun:
                 {
                     "kind": "segment",
                     "anchor_ms": measured[-1][1].warm.median_ms if anchored else None,
+                    "anchor_slowed": is_slowed(measured[-1][1].warm),
                     "visits": [
                         {"subject": subject_to_json(s), "warm": r.warm.to_json(), "cold": r.cold.to_json()}
                         for s, r in own
@@ -230,7 +243,7 @@ class ProfileRun:
                 for subject, reason in found.failures.items()
                 if isinstance(subject, Operator)
             },
-            anchor=Anchor(self.anchor, tuple(found.anchors_ms[Operator])),
+            anchor=Anchor(self.anchor, tuple(ms for ms, _ in found.anchors[Operator])),
             networks=tuple(
                 NetworkRecord(arch, found.warm(arch), role)
                 for arch, role in self.roles.items()

@@ -6,6 +6,7 @@ takes the samples. Everything that touches the measured machine goes through it.
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
 from pathlib import Path
@@ -70,6 +71,10 @@ class Runner(Protocol):
 
     def conditions(self) -> Conditions:
         """Return how the machine is now."""
+        ...
+
+    def wait_until_steady(self, max_s: float) -> float:
+        """Wait until nobody slows the core, at most ``max_s``; return the seconds waited."""
         ...
 
     def time_in_turns(
@@ -185,6 +190,13 @@ class LocalRunner:
     def conditions(self) -> Conditions:
         """Return how the machine is now."""
         return self.machine.conditions()
+
+    def wait_until_steady(self, max_s: float) -> float:
+        """Wait until nobody slows the core, at most ``max_s``; return the seconds waited."""
+        gauge, start = self.watch.gauge, time.monotonic()
+        while gauge is not None and gauge.was_slow_lately() and time.monotonic() - start < max_s:
+            time.sleep(0.05)
+        return time.monotonic() - start
 
     def time_in_turns(
         self,

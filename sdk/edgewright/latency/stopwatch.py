@@ -27,6 +27,7 @@ except ModuleNotFoundError:  # Windows
 Run = Callable[[], object]
 
 _REPETITIONS = 3
+_GLANCES = 9
 
 
 class Sample(NamedTuple):
@@ -93,6 +94,7 @@ class SpeedGauge:
         reference_ns: float = float("inf"),
     ) -> None:
         self.clock_ns = clock_ns
+        self.sleep = sleep
         self.limit = limit
         self.window = window
         self.reference_ns = reference_ns
@@ -117,6 +119,14 @@ class SpeedGauge:
             self._since = 0
             self.reference_ns = min(self.reference_ns, float(np.median(self._recent)))
         return elapsed
+
+    def was_slow_lately(self) -> bool:
+        """Return whether most of some readings over a few milliseconds are slow."""
+        slow = 0
+        for _ in range(_GLANCES):
+            slow += self.is_slow()
+            self.sleep(0.0005)
+        return 2 * slow > _GLANCES
 
     def is_slow(self) -> bool:
         """Return whether the core is slowed now."""

@@ -17,8 +17,7 @@ class ProfileConfig:
 
     Attributes:
         passes: visits to every operator and network, each in another segment and at another time.
-        max_visits: to operators, in all passes together; a large space gets fewer passes, at least one,
-            and fewer repeats.
+        max_visits: to operators, in all passes together; a large space gets fewer passes, at least one.
         rounds: turns of a visit.
         segment: operators that are open and timed in turns, the anchor not counted.
         warm_ms: time that the warm calls of a sample fill.
@@ -27,6 +26,8 @@ class ProfileConfig:
         network_segment: networks that are open and timed in turns.
         network_samples: samples of a round's turn of a network.
         max_repeats: further passes over what was tainted.
+        repeat_s: time after which no further pass begins.
+        wait_s: time to wait, all in all, for moments in which nobody slows the core.
         taint: relative distance of a visit's anchor from its median at which the visit is tainted.
     """
 
@@ -39,7 +40,9 @@ class ProfileConfig:
     n_validate: int = 40
     network_segment: int = 12
     network_samples: int = 6
-    max_repeats: int = 1
+    max_repeats: int = 4
+    repeat_s: float = 60.0
+    wait_s: float = 40.0
     taint: float = 0.08
 
     def for_operators(self, n: int) -> ProfileConfig:
@@ -48,7 +51,9 @@ class ProfileConfig:
 
 
 PRESETS: dict[str, ProfileConfig] = {
-    "quick": ProfileConfig(passes=2, rounds=7, n_fit=16, n_validate=16, network_samples=4, max_repeats=1),
+    "quick": ProfileConfig(
+        passes=2, rounds=7, n_fit=16, n_validate=16, network_samples=4, repeat_s=20.0, wait_s=15.0
+    ),
     "default": ProfileConfig(),
     "thorough": ProfileConfig(
         passes=6,
@@ -57,7 +62,8 @@ PRESETS: dict[str, ProfileConfig] = {
         n_fit=60,
         n_validate=100,
         network_samples=10,
-        max_repeats=2,
+        repeat_s=600.0,
+        wait_s=300.0,
     ),
 }
 

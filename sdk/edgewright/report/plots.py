@@ -79,7 +79,9 @@ def draw_breakdown(found: Breakdown, title: str, path: Path) -> None:
     axes.tick_params(axis="y", labelsize=7.5)
     axes.invert_yaxis()
     axes.grid(visible=False, axis="y")
-    axes.set(xlabel=f"ms, of {found.total_ms:.4g} ms predicted", xlim=(0, 1.25 * max(costs, default=0.0) or 1.0))
+    axes.set(
+        xlabel=f"ms, of {found.total_ms:.4g} ms predicted", xlim=(0, 1.25 * max(costs, default=0.0) or 1.0)
+    )
     handles = [axes.barh([0], [0], color=shade, label=f"{k}x{k} kernel") for k, shade in _KERNELS.items()]
     figure.legend(handles=handles, frameon=False, fontsize=8, loc="outside lower center", ncols=3)
     _save(figure, path)
