@@ -150,7 +150,8 @@ def test_diff_tells_what_is_beyond_noise(edgewright, made, tmp_path):
     out = edgewright("table", "diff", made / "16.json", slowed).out
     assert "20 of them beyond noise" in out
     assert "+100.0 %" in out
-    assert "no operator is in both" in edgewright("table", "diff", made / "16.json", made / "32.json").out
+    other = edgewright("table", "diff", made / "16.json", made / "32.json").out
+    assert "operators in the first alone" in other
     edgewright("table", "diff", made / "16.json", tmp_path / "none").refusal(2, "does not exist")
 
 
@@ -259,3 +260,23 @@ def test_plots_are_written_as_png(edgewright, made, blocks, tmp_path):
     assert [path.name for path in (tmp_path / "few").iterdir()] == ["breakdown-largest.png"]
     assert set(found["left_out"]) == {"error.png", "drift.png"}
     edgewright("table", "plot", table, "--out", table).refusal(2, "cannot write")
+
+
+def test_an_imported_table_is_searched_only_where_that_is_allowed(
+    edgewright, chain, trained_only, tmp_path, monkeypatch
+):
+    """A table goes out as CSV, comes back as somebody's phone, and a search holds a budget against it."""
+    (tmp_path / "device_profiles").mkdir()
+    (tmp_path / "device_profiles" / "phone.toml").write_text(PHONE, "utf-8")
+    monkeypatch.chdir(tmp_path)
+    edgewright("table", "export", chain.table("cpu"), "--csv", "table.csv")
+    imported = edgewright("table", "import", "table.csv", "--device", "phone", "--json").json()
+    assert imported["table"] == f"latency_tables/phone/{chain.space.slug}-litert-fp32.json"
+    search = ("search", "--run", trained_only, "--budget", "phone=50ms", "--evaluations", "20")
+    search += ("--surrogate", "ridge", "--no-verify")
+    edgewright(*search).refusal(2, "was imported", "error on whole networks is unknown", "--allow-foreign")
+    found = edgewright(*search, "--allow-foreign")
+    assert found.status == 0, found.err
+    assert "with an error that nobody knows" in found.err
+    page = edgewright("report", trained_only)
+    assert page.status == 0, page.err

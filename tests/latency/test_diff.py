@@ -61,6 +61,15 @@ def test_two_runs_of_one_machine_agree_within_noise(first, second):
     assert found.overall.high >= 0.998
     assert abs(found.predicted_networks.median_ratio - 1) < 0.01
     assert found.measured_networks.n == len(first.networks)
+    assert found.by_kind["head"].low is None, "one head says nothing of a spread"
+
+
+def test_drift_of_the_machine_widens_a_shift(first, second):
+    drifting = tuple(ms * (0.8 if i % 2 else 1.2) for i, ms in enumerate(second.anchor.medians_ms))
+    unsteady = replace(second, anchor=replace(second.anchor, medians_ms=drifting))
+    steady, wide = diff_tables(first, second).overall, diff_tables(first, unsteady).overall
+    assert wide.median_ratio == steady.median_ratio
+    assert wide.high - wide.low > 2 * (steady.high - steady.low)
 
 
 def test_what_became_slower_is_found_and_named_first(first, second):

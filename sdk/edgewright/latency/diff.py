@@ -10,7 +10,14 @@ import numpy as np
 
 from edgewright.errors import UsageError
 from edgewright.latency.measure import Measurement
-from edgewright.latency.noise import Between, between_visits, difference_p, discoveries, spread_of
+from edgewright.latency.noise import (
+    NORMAL_95,
+    Between,
+    between_visits,
+    difference_p,
+    discoveries,
+    spread_of,
+)
 from edgewright.latency.predictor import LatencyPredictor
 from edgewright.latency.table import LatencyTable
 from edgewright.spaces import find_space
@@ -18,6 +25,7 @@ from edgewright.spaces.architecture import FloatArray
 from edgewright.spaces.operator import Operator
 
 N_NETWORKS = 500  # whose predictions are compared
+MIN_THINGS = 5  # below that a bootstrap knows nothing of a spread
 _N_RESAMPLED = 2000  # times that operators are drawn anew for the interval of their shift
 _PROVENANCE = (
     "device",
@@ -67,14 +75,16 @@ class Shift:
     Attributes:
         n: of them.
         median_ratio: second over first.
-        low: of the 95 % interval of the median ratio (bootstrap over the things, seed 0).
+        low: of the 95 % interval of the median ratio: bootstrap over the things, seed 0, widened by
+            how far the state of both machines is known, which moves all of them alike. ``None`` for
+            fewer than :data:`MIN_THINGS`.
         high: likewise.
     """
 
     n: int
     median_ratio: float
-    low: float
-    high: float
+    low: float | None
+    high: float | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -150,11 +160,11 @@ def diff_tables(a: LatencyTable, b: LatencyTable) -> TableDiff:
         only_b=tuple(sorted(b.entries.keys() - both - a.failures.keys())),
         failed=failed,
         changes=tuple(sorted(changes, key=lambda c: -abs(np.log(c.ratio)))),
-        overall=_shift([change.ratio for change in changes]),
+        overall=_shift([change.ratio for change in changes], a, b),
         by_kind={
             kind: shift
             for kind in kinds
-            if (shift := _shift([c.ratio for c in changes if c.operator.kind == kind])) is not None
+            if (shift := _shift([c.ratio for c in changes if c.operator.kind == kind], a, b)) is not None
         },
         measured_networks=_measured_networks(a, b),
         predicted_networks=_predicted_networks(a, b),
@@ -208,7 +218,7 @@ def _measured_networks(a: LatencyTable, b: LatencyTable) -> Shift | None:
         return None  # the same numbers mean other networks
     first = {record.architecture: record.measurement.median_ms for record in a.networks}
     second = {record.architecture: record.measurement.median_ms for record in b.networks}
-    return _shift([second[arch] / first[arch] for arch in first if arch in second])
+    return _shift([second[arch] / first[arch] for arch in first if arch in second], a, b)
 
 
 def _predicted_networks(a: LatencyTable, b: LatencyTable) -> Shift | None:
@@ -220,7 +230,7 @@ def _predicted_networks(a: LatencyTable, b: LatencyTable) -> Shift | None:
             continue
         X = space.sample(np.random.default_rng(0), N_NETWORKS)
         first, second = (predictor.predict_ms(X) for predictor in predictors)
-        return _shift(list(second / first))
+        return _shift(list(second / first), a, b)
     return None
 
 
@@ -230,14 +240,23 @@ def _base(table: LatencyTable) -> tuple[str, str, int]:
     return name.partition("@")[0], classes, table.space_version
 
 
-def _shift(ratios: list[float]) -> Shift | None:
+def _shift(ratios: list[float], a: LatencyTable, b: LatencyTable) -> Shift | None:
     if not ratios:
         return None
     logs: FloatArray = np.log(ratios)
+    middle = float(np.median(logs))
+    if len(logs) < MIN_THINGS:
+        return Shift(n=len(logs), median_ratio=float(np.exp(middle)), low=None, high=None)
     rng = np.random.default_rng(0)
     drawn = np.median(logs[rng.integers(0, len(logs), (_N_RESAMPLED, len(logs)))], axis=1)
-    low, high = np.exp(np.percentile(drawn, [2.5, 97.5]))
-    return Shift(n=len(logs), median_ratio=float(np.exp(np.median(logs))), low=float(low), high=float(high))
+    low, high = np.percentile(drawn, [2.5, 97.5])
+    common = NORMAL_95 * float(np.hypot(_between(a).common, _between(b).common))
+    return Shift(
+        n=len(logs),
+        median_ratio=float(np.exp(middle)),
+        low=float(np.exp(middle - np.hypot(middle - low, common))),
+        high=float(np.exp(middle + np.hypot(high - middle, common))),
+    )
 
 
 def _text(value: Any) -> str:

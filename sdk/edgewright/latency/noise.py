@@ -20,7 +20,7 @@ from edgewright.latency.measure import Measurement
 from edgewright.spaces.architecture import FloatArray
 
 FALSE_DISCOVERIES = 0.05
-_NORMAL_95 = 1.96
+NORMAL_95 = 1.96
 _IQR_EFFICIENCY = 0.37  # of the quartile distance against the standard deviation, normal law
 _RESOLUTION_MS = 1e-4  # samples are stored to 0.1 µs
 
@@ -50,6 +50,11 @@ class Between(NamedTuple):
     n: int
     visits: int
 
+    @property
+    def common(self) -> float:
+        """Relative standard error that all operators of the table share."""
+        return self.share / np.sqrt(self.n) if self.n else 0.0
+
 
 def between_visits(anchor_ms: Sequence[float], visits: int) -> Between:
     """Return the spread of a machine's state, from the anchor's median in each segment ``(n,)``."""
@@ -65,7 +70,7 @@ def spread_of(measurement: Measurement, between: Between) -> Spread:
     """Return the relative standard error of a measurement's median."""
     median, n = measurement.median_ms, measurement.n
     rounding = _RESOLUTION_MS / median / np.sqrt(12)
-    within = (measurement.interval_ms / _NORMAL_95 / median) ** 2 + rounding**2
+    within = (measurement.interval_ms / NORMAL_95 / median) ** 2 + rounding**2
     state = between.share**2 / between.visits
     total = within + state
     freedom_within = max(1.0, _IQR_EFFICIENCY * (n - 1))

@@ -210,7 +210,7 @@ class _Problem:
     def text(self) -> str:
         parts = [
             f"{name} at most {format_cost(name, limit)}"
-            + (f" (predicted + {self.devices[name].z:g} std)" if name in self.bounds else "")
+            + (f" ({_held_against(self.devices[name])})" if name in self.bounds else "")
             for name, limit in self.asked.items()
         ]
         return f"minimising error, {', '.join(self.objectives)}; " + ("; ".join(parts) or "no budget")
@@ -228,6 +228,13 @@ class _Problem:
             "seed": options.seed,
             "devices": {name: device.to_json() for name, device in self.devices.items()},
         }
+
+
+def _held_against(device: DeviceCost) -> str:
+    """Return what a device's budget is held against, in words."""
+    if device.table.validation is None:
+        return "predicted, with an error that nobody knows"
+    return f"predicted + {device.z:g} std"
 
 
 def _device_names() -> list[str]:

@@ -231,12 +231,13 @@ _SHIFT_HEADER = ("second over first", "n", "median", "95 % interval")
 
 
 def _shift_row(name: str, shift: Shift) -> tuple[str, str, str, str]:
-    interval = f"{_percent(shift.low)} to {_percent(shift.high)}"
+    known = shift.low is not None and shift.high is not None
+    interval = f"{_percent(shift.low)} to {_percent(shift.high)}" if known else "too few"
     return name, str(shift.n), _percent(shift.median_ratio), interval
 
 
-def _percent(ratio: float) -> str:
-    return f"{(ratio - 1) * 100:+.1f} %"
+def _percent(ratio: float | None) -> str:
+    return "-" if ratio is None else f"{(ratio - 1) * 100:+.1f} %"
 
 
 def _operator_columns() -> list[str]:

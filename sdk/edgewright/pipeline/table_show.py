@@ -48,7 +48,11 @@ def describe_table(
     else:
         assert table is not None
         value = table.summary() | _doubts(table)
-        blocks = [_facts(table.summary(), "of this table"), *_doubts_text(table)]
+        facts = table.summary()
+        error = {k: v for k, v in (facts.pop("validation") or {}).items() if k != "worst"}
+        facts["error on unseen networks"] = "never measured" if not error else ""
+        facts |= {f"  {name}": figure for name, figure in error.items()}
+        blocks = [_facts(facts, "of this table"), *_worst_text(table), *_doubts_text(table)]
     if network is not None or pick is not None:
         # An imported table that has no operators says so itself.
         table = table if table is not None else LatencyTable.load(path)
@@ -198,6 +202,21 @@ def _doubts(table: LatencyTable) -> dict[str, Any]:
         "failures": [{"key": op.key, "reason": f.reason} for op, f in sorted(table.failures.items())],
         "anchor": {"key": table.anchor.operator.key, "medians_ms": list(table.anchor.medians_ms)},
     }
+
+
+def _worst_text(table: LatencyTable) -> list[str]:
+    """Return the networks that the table gets most wrong, with what they are."""
+    worst = table.validation.worst if table.validation else ()
+    rows = [
+        (
+            f"{w.measured_ms:.4g}",
+            f"{w.predicted_ms:.4g}",
+            f"{w.error_percent:+.1f} %",
+            "; ".join(f"{key} {_text(item)}" for key, item in w.architecture.items()),
+        )
+        for w in worst
+    ]
+    return [columns(rows, ("measured ms", "predicted ms", "error", "worst networks"))] if rows else []
 
 
 def _doubts_text(table: LatencyTable) -> list[str]:
