@@ -27,11 +27,12 @@ from edgewright.errors import TableError
 from edgewright.latency.records import NetCost
 from edgewright.latency.validation import NORMAL_95
 from edgewright.spaces.architecture import FloatArray
-from edgewright.spaces.operator import Operator
 
 # Unit of each feature, chosen so that coefficients are of the order of one.
-FEATURES = ("warm", "cold", "calls", "macs", "params")
-PRIOR: dict[str, float] = {"warm": 1.0, "cold": 0.0, "calls": 0.0, "macs": 0.0, "params": 0.0}
+FEATURES = ("warm", "cold", "calls")
+# In a network an operator finds its caches neither as its own last call left them nor as a stranger
+# did: halfway between is the best guess before networks are measured (docs/adr/0008).
+PRIOR: dict[str, float] = {"warm": 0.5, "cold": 0.5, "calls": 0.0}
 _LAMBDAS = (1e-4, 3e-4, 1e-3, 3e-3, 1e-2, 3e-2, 0.1, 0.3, 1.0, 3.0, 10.0)
 _HUBER = 1.345  # 95 % as efficient as least squares on normal errors
 _REWEIGHTINGS = 8
@@ -62,9 +63,9 @@ class Correction:
     noise: float | None = None
     covariance: tuple[tuple[float, ...], ...] = ()
 
-    def cost_ms(self, operator: Operator, net: NetCost) -> float:
+    def cost_ms(self, net: NetCost) -> float:
         """Return the corrected cost of an operator that costs ``net`` as measured."""
-        values = features(operator, net)
+        values = features(net)
         total = sum(self.coefficients[name] * value for name, value in values.items())
         return max(total, MIN_SHARE * net.warm_ms)
 
@@ -112,14 +113,12 @@ class Correction:
 NO_CORRECTION = Correction(coefficients=PRIOR, ridge=0.0, n=0, leave_one_out_percent=0.0)
 
 
-def features(operator: Operator, net: NetCost) -> dict[str, float]:
+def features(net: NetCost) -> dict[str, float]:
     """Return what an operator that costs ``net`` as measured adds to each feature of its network."""
     return {
         "warm": net.warm_ms,
         "cold": net.cold_ms,
         "calls": 1e-2,  # 10 µs
-        "macs": operator.macs * 1e-8,  # ms at 100 G multiply-accumulates a second
-        "params": operator.params * 1e-6,
     }
 
 

@@ -251,14 +251,15 @@ def measure_interleaved(
     rounds: int,
     warm_ms: float = 0.3,
     samples: int = 1,
+    settle: int = 1,
     synchronize: Sequence[Run] | None = None,
     config: MeasureConfig | None = None,
     watch: Stopwatch | None = None,
 ) -> list[Interleaved]:
     """Time many inferences in turns, each round in a new random order.
 
-    A visit is one call, the cold sample; one call that is not recorded; then ``samples`` warm samples,
-    each the mean of as many calls as fill ``warm_ms``, at most :data:`MAX_WARM_CALLS`.
+    A visit is one call, the cold sample; ``settle`` calls that are not recorded; then ``samples`` warm
+    samples, each the mean of as many calls as fill ``warm_ms``, at most :data:`MAX_WARM_CALLS`.
 
     Args:
         runs: the inferences.
@@ -268,6 +269,7 @@ def measure_interleaved(
         warm_ms: time that the calls of a warm sample should fill. Operators of a few microseconds
             need many calls until caches and branch predictors know them.
         samples: warm samples of a visit.
+        settle: calls until the caches hold the inference's own data; a whole network needs several.
         synchronize: of each inference.
         config: only its cap of the warm-up counts here.
         watch: clock and preemption counter.
@@ -293,7 +295,8 @@ def measure_interleaved(
                     continue
                 run, sync = runs[index], synchronize[index]
                 cold[index].append(watch.sample(run, sync))
-                watch.sample(run, sync)
+                for _ in range(settle):
+                    watch.sample(run, sync)
                 warm[index] += [watch.sample(run, sync, calls[index]) for _ in range(samples)]
     least = max(_FEW, rounds // 4)
     return [

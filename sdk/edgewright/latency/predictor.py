@@ -8,7 +8,7 @@ from functools import cached_property
 import numpy as np
 
 from edgewright.errors import ArchitectureError
-from edgewright.latency.correction import FEATURES, features, fit
+from edgewright.latency.correction import FEATURES, PRIOR, features, fit
 from edgewright.latency.records import NetCost, NetworkRecord
 from edgewright.latency.table import LatencyTable
 from edgewright.latency.validation import validate
@@ -41,7 +41,7 @@ class LatencyPredictor:
     def cost_ms(self, operator: Operator) -> float:
         """Return what an operator adds to the latency of a network."""
         net = self.table.net_ms(operator)
-        return NEVER_MS if net is None else self.table.correction.cost_ms(operator, net)
+        return NEVER_MS if net is None else self.table.correction.cost_ms(net)
 
     def predict_ms(self, X: IntArray) -> FloatArray:
         """Return the latency of encodings ``(n, n_var)`` as ``(n,)``."""
@@ -74,7 +74,7 @@ class LatencyPredictor:
 
     def _features(self, operator: Operator) -> dict[str, float]:
         net = self.table.net_ms(operator)
-        return dict.fromkeys(FEATURES, 0.0) if net is None else features(operator, net)
+        return dict.fromkeys(FEATURES, 0.0) if net is None else features(net)
 
     def predict_one(self, arch: Architecture) -> float:
         """Return the latency of one architecture. Raises ``ArchitectureError``."""
@@ -105,7 +105,7 @@ def corrected(table: LatencyTable, space: Space) -> LatencyTable:
         [record.architecture for record in held_out],
         _medians(held_out),
         predicted,
-        F[:, FEATURES.index("warm")],
+        F @ [PRIOR[name] for name in FEATURES],
         correction.std_ms(F, predicted),
     )
     return replace(table, validation=validation)
@@ -128,14 +128,14 @@ def _feature_matrix(records: list[NetworkRecord], table: LatencyTable, space: Sp
     F = np.zeros((len(records), len(FEATURES)))
     for row, record in zip(F, records, strict=True):
         for operator in space.operators(record.architecture):
-            values = features(operator, _net(table, operator))
+            values = features(_net(table, operator))
             row += [values[name] for name in FEATURES]
     return F
 
 
 def _predict(record: NetworkRecord, table: LatencyTable, space: Space) -> float:
     operators = space.operators(record.architecture)
-    return sum(table.correction.cost_ms(operator, _net(table, operator)) for operator in operators)
+    return sum(table.correction.cost_ms(_net(table, operator)) for operator in operators)
 
 
 def _net(table: LatencyTable, operator: Operator) -> NetCost:

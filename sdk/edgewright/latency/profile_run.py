@@ -35,6 +35,7 @@ from edgewright.spaces.architecture import Architecture
 from edgewright.spaces.mobile import MobileSpace
 from edgewright.spaces.operator import Operator, with_leads
 
+NETWORK_SETTLE = 4  # calls after which a network's latency in turns stops falling
 Report = Callable[[float, float, str], None]
 _Some = TypeVar("_Some", Operator, Architecture)
 
@@ -112,13 +113,19 @@ class ProfileRun:
         for segment, start, stop in zip(segments, shares, shares[1:], strict=False):
             if segment:
                 self._report(f"{len(segment)} operators")
-                self._visit(segment, rng, warm_ms=config.warm_ms, samples=1)
+                self._visit(segment, rng, warm_ms=config.warm_ms, samples=1, settle=1)
             for group in queue[start:stop]:
                 self._report("whole networks")
-                self._visit(group, rng, warm_ms=0.0, samples=config.network_samples)
+                self._visit(group, rng, warm_ms=0.0, samples=config.network_samples, settle=NETWORK_SETTLE)
 
     def _visit(
-        self, subjects: Sequence[Subject], rng: np.random.Generator, *, warm_ms: float, samples: int
+        self,
+        subjects: Sequence[Subject],
+        rng: np.random.Generator,
+        *,
+        warm_ms: float,
+        samples: int,
+        settle: int,
     ) -> None:
         """Time some operators or some networks in turns, the anchor behind them."""
         built: list[Subject] = []
@@ -139,6 +146,7 @@ class ProfileRun:
             rounds=self.config.rounds,
             warm_ms=warm_ms,
             samples=samples,
+            settle=settle,
             opening=lambda index: self._try(built[index]),
         )
         measured: list[tuple[Subject, Interleaved]] = []

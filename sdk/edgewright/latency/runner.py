@@ -85,6 +85,7 @@ class Runner(Protocol):
         rounds: int,
         warm_ms: float,
         samples: int,
+        settle: int,
         opening: Callable[[int], None],
     ) -> list[Interleaved | Refusal]:
         """Time artifacts in turns (:func:`~edgewright.latency.measure.measure_interleaved`).
@@ -95,6 +96,7 @@ class Runner(Protocol):
             rounds: clean visits to each.
             warm_ms: time that the calls of a warm sample fill.
             samples: warm samples of a visit.
+            settle: calls of a visit before them that are not recorded.
             opening: called with the index of each artifact before it is opened and run once, so that
                 a crash can be laid at its door.
 
@@ -206,6 +208,7 @@ class LocalRunner:
         rounds: int,
         warm_ms: float,
         samples: int,
+        settle: int,
         opening: Callable[[int], None],
     ) -> list[Interleaved | Refusal]:
         """Time artifacts in turns; see :meth:`Runner.time_in_turns`."""
@@ -228,6 +231,7 @@ class LocalRunner:
                     rounds=rounds,
                     warm_ms=warm_ms,
                     samples=samples,
+                    settle=settle,
                     synchronize=[synchronize for _, synchronize in runs.values()],
                     config=MeasureConfig(max_warmup_ms=50.0),
                     watch=self.watch,

@@ -139,7 +139,7 @@ def csv_of(table: LatencyTable) -> str:
                 warm.median_ms,
                 *([warm.p95_ms, warm.iqr_ms, warm.interval_ms, warm.n] if known else [""] * 4),
                 *([warm.n_dropped, cold.median_ms] if known else [""] * 2),
-                "" if net is None else table.correction.cost_ms(op, net),
+                "" if net is None else table.correction.cost_ms(net),
                 "",
             ]
         )
