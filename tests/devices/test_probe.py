@@ -105,3 +105,15 @@ def test_gates_name_every_reason_with_its_mend(pi):
 
 def test_gates_pass_where_the_system_does_not_tell(tmp_path):
     assert check_gates(DeviceProfile.find("raspberry-pi-5"), read_conditions(root=tmp_path)) == ()
+
+
+@pytest.mark.parametrize(
+    ("caches", "expected"),
+    [
+        (("L1 Data 48K x2", "L2 Unified 1024K x2", "L3 Unified 32768K x1"), 1 << 20),
+        (("L2 Unified 2M x4",), 2 << 20),
+        ((), 1 << 20),
+    ],
+)
+def test_the_cache_of_a_core_is_its_l2(caches, expected):
+    assert replace(probe(), caches=caches).core_cache_bytes == expected

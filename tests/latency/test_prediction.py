@@ -3,7 +3,15 @@ import pytest
 from doubles.fake_device import law_ms
 from doubles.fake_spaces import small_space
 
-from edgewright.latency.correction import FEATURES, NO_CORRECTION, PRIOR, Correction, features, fit
+from edgewright.latency.correction import (
+    FEATURES,
+    NO_CORRECTION,
+    Correction,
+    cold_share,
+    features,
+    fit,
+    in_context,
+)
 from edgewright.latency.records import NetCost
 from edgewright.latency.sampling import sample_networks
 from edgewright.latency.validation import spearman, validate
@@ -44,17 +52,20 @@ def test_fit_of_noise_stays_near_the_plain_sum():
 def test_too_few_networks_fit_nothing():
     assert fit(np.ones((3, len(FEATURES))), np.ones(3)) == NO_CORRECTION
     assert fit(np.ones((0, len(FEATURES))), np.ones(0)) == NO_CORRECTION
-    assert NO_CORRECTION.coefficients == PRIOR
+    plain = in_context(0.4)
+    assert fit(np.ones((3, len(FEATURES))), np.ones(3), plain) == plain
 
 
 def test_a_corrected_operator_never_costs_nothing():
-    coefficients = {**PRIOR, "calls": -100.0}
+    coefficients = {**NO_CORRECTION.coefficients, "calls": -100.0}
     correction = Correction(coefficients=coefficients, ridge=0.1, n=9, leave_one_out_percent=1.0)
     assert correction.cost_ms(NetCost(1.0, 1.0)) > 0
 
 
 def test_a_correction_survives_json():
-    correction = Correction(coefficients=PRIOR, ridge=0.1, n=9, leave_one_out_percent=1.0)
+    correction = Correction(
+        coefficients=NO_CORRECTION.coefficients, ridge=0.1, n=9, leave_one_out_percent=1.0
+    )
     assert Correction.from_json(correction.to_json()) == correction
 
 
@@ -149,3 +160,10 @@ def test_validation_counts_what_lies_in_its_interval():
     found = validate(archs, measured, predicted, predicted, np.full(4, 0.06))
     assert found.coverage_95_percent == 75
     assert validate(archs, measured, predicted, predicted).coverage_95_percent is None
+
+
+def test_a_network_within_the_cache_is_warm_and_a_larger_one_colder():
+    shares = [cold_share(megabytes * 2**20, 2**20) for megabytes in (0.1, 1, 2, 8, 100)]
+    assert shares[:2] == [0, 0]
+    assert shares == sorted(shares)
+    assert shares[-1] < 1

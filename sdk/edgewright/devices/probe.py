@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import platform
+import re
 import sys
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
@@ -94,6 +95,14 @@ class Fingerprint:
     def digest(self) -> str:
         """SHA-256 of what must agree for latencies to be comparable."""
         return digest_of({name: _plain(getattr(self, name)) for name in _COMPARED})
+
+    @property
+    def core_cache_bytes(self) -> int:
+        """Size of a core's last own cache, its L2; 1 MiB where the machine does not tell."""
+        found = re.search(r"L2 \S+ (\d+)([KM])\b", "\n".join(self.caches))
+        if found is not None:
+            return int(found[1]) << {"K": 10, "M": 20}[found[2]]
+        return 1 << 20
 
     def differences(self, other: Fingerprint) -> tuple[str, ...]:
         """Return what differs from ``other`` and matters, as ``name: ours, theirs``."""

@@ -30,9 +30,9 @@ from edgewright.spaces.architecture import FloatArray
 
 # Unit of each feature, chosen so that coefficients are of the order of one.
 FEATURES = ("warm", "cold", "calls")
-# In a network an operator finds its caches neither as its own last call left them nor as a stranger
-# did: halfway between is the best guess before networks are measured (docs/adr/0008).
-PRIOR: dict[str, float] = {"warm": 0.5, "cold": 0.5, "calls": 0.0}
+# Of a network larger than the caches, an operator finds most of its data as a stranger's call left
+# it, and some as its predecessor just wrote it (measured on seven tables: docs/adr/0008).
+COLD_SHARE = 0.7
 _LAMBDAS = (1e-4, 3e-4, 1e-3, 3e-3, 1e-2, 3e-2, 0.1, 0.3, 1.0, 3.0, 10.0)
 _HUBER = 1.345  # 95 % as efficient as least squares on normal errors
 _REWEIGHTINGS = 8
@@ -62,6 +62,11 @@ class Correction:
     leave_one_out_percent: float
     noise: float | None = None
     covariance: tuple[tuple[float, ...], ...] = ()
+
+    @property
+    def vector(self) -> FloatArray:
+        """The coefficients in the order of :data:`FEATURES`."""
+        return np.array([self.coefficients[name] for name in FEATURES])
 
     def cost_ms(self, net: NetCost) -> float:
         """Return the corrected cost of an operator that costs ``net`` as measured."""
@@ -110,7 +115,22 @@ class Correction:
         return cls(**{**data, "covariance": tuple(tuple(row) for row in data["covariance"])})
 
 
-NO_CORRECTION = Correction(coefficients=PRIOR, ridge=0.0, n=0, leave_one_out_percent=0.0)
+def cold_share(weight_bytes: float, cache_bytes: float) -> float:
+    """Return how cold an operator is called in a network with so many weights, from 0 to 1.
+
+    A network that fits into the core's own cache is all warm: its operators cost what they cost in
+    a loop by themselves.
+    """
+    return COLD_SHARE * max(0.0, 1 - cache_bytes / weight_bytes)
+
+
+def in_context(share: float) -> Correction:
+    """Return the plain sum of operators between warm and cold: what is known before networks are measured."""
+    coefficients = {**dict.fromkeys(FEATURES, 0.0), "warm": 1 - share, "cold": share}
+    return Correction(coefficients=coefficients, ridge=0.0, n=0, leave_one_out_percent=0.0)
+
+
+NO_CORRECTION = in_context(0.0)
 
 
 def features(net: NetCost) -> dict[str, float]:
@@ -122,15 +142,15 @@ def features(net: NetCost) -> dict[str, float]:
     }
 
 
-def fit(F: FloatArray, measured_ms: FloatArray) -> Correction:
+def fit(F: FloatArray, measured_ms: FloatArray, plain: Correction = NO_CORRECTION) -> Correction:
     """Return the correction of networks with features ``F`` ``(n, n_features)`` and latencies ``(n,)``.
 
     Columns are in the order of :data:`FEATURES`. With fewer than :data:`MIN_NETWORKS` networks
-    nothing is fitted.
+    nothing is fitted: the result is ``plain``, around which the others are fitted.
     """
     if len(measured_ms) < MIN_NETWORKS:
-        return NO_CORRECTION
-    prior = np.array([PRIOR[name] for name in FEATURES])
+        return plain
+    prior = plain.vector
     W = F / measured_ms[:, None]  # (n, n_features), the ideal row sum is 1
     scale = np.sqrt((W**2).mean(axis=0))
     Z, residual = W / scale, 1 - W @ prior

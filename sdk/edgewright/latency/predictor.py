@@ -8,13 +8,14 @@ from functools import cached_property
 import numpy as np
 
 from edgewright.errors import ArchitectureError
-from edgewright.latency.correction import FEATURES, PRIOR, features, fit
+from edgewright.latency.correction import FEATURES, Correction, cold_share, features, fit, in_context
 from edgewright.latency.records import NetCost, NetworkRecord
 from edgewright.latency.table import LatencyTable
 from edgewright.latency.validation import validate
 from edgewright.spaces.architecture import Architecture, CostTable, FloatArray, IntArray, Space
 from edgewright.spaces.operator import Operator
 
+BYTES_OF_A_WEIGHT = {"fp32": 4, "fp16": 2, "int8": 1}
 # Above every budget, and finite: a cost table multiplies the costs of unused slots by zero.
 NEVER_MS = 1e12
 
@@ -95,7 +96,8 @@ def corrected(table: LatencyTable, space: Space) -> LatencyTable:
     measurable = [record for record in table.networks if _is_covered(record, table, space)]
     fitted = [record for record in measurable if record.role == "fit"]
     held_out = [record for record in measurable if record.role == "validate"]
-    correction = fit(_feature_matrix(fitted, table, space), _medians(fitted))
+    plain = _plain(table, space)
+    correction = fit(_feature_matrix(fitted, table, space), _medians(fitted), plain)
     table = replace(table, correction=correction)
     if not held_out:
         return replace(table, validation=None)
@@ -105,10 +107,18 @@ def corrected(table: LatencyTable, space: Space) -> LatencyTable:
         [record.architecture for record in held_out],
         _medians(held_out),
         predicted,
-        F @ [PRIOR[name] for name in FEATURES],
+        F @ plain.vector,
         correction.std_ms(F, predicted),
     )
     return replace(table, validation=validation)
+
+
+def _plain(table: LatencyTable, space: Space) -> Correction:
+    """Return the sum of operators as they are called in a network of the space, on the table's machine."""
+    ends = np.stack([space.encode(space.smallest()), space.encode(space.largest())])
+    params = space.tabulate(lambda operator: float(operator.params))(ends)
+    weight_bytes = float(np.sqrt(params.prod())) * BYTES_OF_A_WEIGHT[table.precision]
+    return in_context(cold_share(weight_bytes, table.fingerprint.core_cache_bytes))
 
 
 def _is_covered(record: NetworkRecord, table: LatencyTable, space: Space) -> bool:
