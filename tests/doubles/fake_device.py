@@ -92,6 +92,7 @@ class FakeDevice:
     Attributes:
         clock: advanced by every inference.
         noise: relative, of each inference.
+        slowness: factor on every latency.
         fingerprint: what the machine says it is.
         refused: keys of operators that the exporter cannot express.
         broken: keys of operators that the runtime fails to run.
@@ -103,6 +104,7 @@ class FakeDevice:
 
     clock: FakeClock = field(default_factory=FakeClock)
     noise: float = 0.0
+    slowness: float = 1.0
     fingerprint_value: Fingerprint = FINGERPRINT
     refused: frozenset[str] = frozenset()
     broken: frozenset[str] = frozenset()
@@ -187,4 +189,6 @@ class FakeSession:
         device.runs += 1
         if device.disturbance is not None:
             device.disturbance(device.runs)
-        device.clock.advance_ms(self._ms * (1 + device.noise * device._rng.standard_normal()))
+        device.clock.advance_ms(
+            self._ms * device.slowness * (1 + device.noise * device._rng.standard_normal())
+        )

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from edgewright.cli import table_assets
+from edgewright.cli import table_assets, table_transfer
 from edgewright.cli.console import Console
 from edgewright.cli.options import AsJson
 
@@ -54,3 +54,4 @@ app.command("merge")(table_assets.merge)
 app.command("import")(table_assets.import_)
 app.command("export")(table_assets.export)
 app.command("plot")(table_assets.plot)
+app.command("transfer")(table_transfer.transfer)

@@ -27,7 +27,7 @@ from edgewright.latency.ledger import (
 from edgewright.latency.measure import Interleaved
 from edgewright.latency.records import Anchor, Entry, Failure, NetworkRecord
 from edgewright.latency.runner import FATAL, Refusal
-from edgewright.latency.sampling import sample_networks
+from edgewright.latency.sampling import NetworkSample, sample_networks
 from edgewright.latency.table import LatencyTable
 from edgewright.latency.target import ProfileConfig, Target
 from edgewright.latency.workshop import Workshop
@@ -41,7 +41,10 @@ _Some = TypeVar("_Some", Operator, Architecture)
 
 
 class ProfileRun:
-    """One process's share of a profile; what earlier processes did comes out of the journal."""
+    """One process's share of a profile; what earlier processes did comes out of the journal.
+
+    With ``networks`` only these whole networks are measured, with the anchor beside them.
+    """
 
     def __init__(
         self,
@@ -51,17 +54,20 @@ class ProfileRun:
         seed: int,
         config: ProfileConfig,
         progress: Report | None,
+        networks: Sequence[NetworkSample] | None = None,
     ) -> None:
         self.space, self.target, self.log, self.config = space, target, log, config
         self.seed, self.progress = seed, progress
         self.runner = target.runner
-        self.operators = with_leads(space.all_operators())
-        by_macs = sorted(self.operators, key=lambda operator: (operator.macs, operator))
+        operators = with_leads(space.all_operators())
+        self.operators = operators if networks is None else ()
+        by_macs = sorted(operators, key=lambda operator: (operator.macs, operator))
         # Large enough that the clock and the call weigh little, small enough to cost little.
         self.anchor = by_macs[int(0.9 * (len(by_macs) - 1))]
         rng = np.random.default_rng([seed, 1])
-        sampled = sample_networks(space, config.n_fit, config.n_validate, rng)
-        self.roles = {network.architecture: network.role for network in sampled}
+        if networks is None:
+            networks = sample_networks(space, config.n_fit, config.n_validate, rng)
+        self.roles = {network.architecture: network.role for network in networks}
         self.workshop = Workshop(log.path.with_name(log.path.name + ".artifacts"), target.suffix)
         self.ledger = Ledger(config.taint)
         self._started = time.monotonic()
@@ -83,12 +89,13 @@ class ProfileRun:
             if not operators and not networks:
                 continue
             self._measure_pass(number, operators, networks)
-            wanted = self.space.all_operators()
-            if not any(self.ledger.visits[operator] for operator in wanted):
+            wanted: Sequence[Subject] = self.space.all_operators() if self.operators else tuple(self.roles)
+            if not any(self.ledger.visits[subject] for subject in wanted):
                 failures = self.ledger.failures
                 reason = next(iter(failures.values())) if failures else "no reason given"
+                what = "operators" if self.operators else "networks"
                 raise RuntimeFailureError(
-                    f"{self.runner.version} ran none of the {len(wanted)} operators of "
+                    f"{self.runner.version} ran none of the {len(wanted)} {what} of "
                     f"{self.space.name}; the first failed because: {reason}"
                 )
 
@@ -252,11 +259,16 @@ class ProfileRun:
                 if isinstance(subject, Operator)
             },
             anchor=Anchor(self.anchor, tuple(ms for ms, _ in found.anchors[Operator])),
-            networks=tuple(
-                NetworkRecord(arch, found.warm(arch), role)
-                for arch, role in self.roles.items()
-                if arch not in found.failures and found.visits[arch]
-            ),
+            networks=self.records(),
+        )
+
+    def records(self) -> tuple[NetworkRecord, ...]:
+        """Return the whole networks that were measured."""
+        found = self.ledger
+        return tuple(
+            NetworkRecord(arch, found.warm(arch), role)
+            for arch, role in self.roles.items()
+            if arch not in found.failures and found.visits[arch]
         )
 
 

@@ -119,7 +119,7 @@ def profile_device(
     with progress.task(f"measuring {space.name} on {profile.name}") as task:
         table = profile_space(
             space,
-            _target(profile, space, engine, chosen),
+            make_target(profile, space, engine, chosen),
             journal=journal,
             seed=seed,
             config=PRESETS[preset] if isinstance(preset, str) else preset,
@@ -146,7 +146,8 @@ def _present(
     return table
 
 
-def _target(profile: DeviceProfile, space: MobileSpace, engine: Runtime, precision: str) -> Target:
+def make_target(profile: DeviceProfile, space: MobileSpace, engine: Runtime, precision: str) -> Target:
+    """Return a device as the profiler sees it: its runner, and how artifacts for it are made."""
     writer = device_exporter(profile)
 
     def export(module: nn.Module, channels: int, side: int, path: Path) -> None:

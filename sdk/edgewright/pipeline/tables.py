@@ -10,6 +10,8 @@ from edgewright.backends.registry import runtime
 from edgewright.devices.probe import probe
 from edgewright.devices.profile import DeviceProfile
 from edgewright.errors import ForeignTableError, InaccurateTableError, PrecisionError, TableError
+from edgewright.latency.encoding_predictor import EncodingPredictor, model_covers
+from edgewright.latency.model import LatencyModel
 from edgewright.latency.predictor import LatencyPredictor
 from edgewright.latency.table import LatencyTable
 from edgewright.spaces import MobileSpace
@@ -41,6 +43,15 @@ def find_table(tables: Path, profile: DeviceProfile, space: MobileSpace, precisi
     Raises:
         TableError: there is none; the message has the command that makes it.
     """
+    table = _search_table(tables, profile, space, precision)
+    if table is None:
+        raise _no_table(tables, profile, space, precision)
+    return table
+
+
+def _search_table(
+    tables: Path, profile: DeviceProfile, space: MobileSpace, precision: str
+) -> LatencyTable | None:
     exact = table_path(tables, profile, space, precision)
     others = sorted(exact.parent.glob(f"{space.base_name}*-{profile.runtime}-{precision}.json"))
     for path in dict.fromkeys([exact, *others]):
@@ -49,14 +60,43 @@ def find_table(tables: Path, profile: DeviceProfile, space: MobileSpace, precisi
         table = LatencyTable.load(path)
         if path == exact or table.covers(space):
             return table
-    raise TableError(
+    return None
+
+
+def _no_table(tables: Path, profile: DeviceProfile, space: MobileSpace, precision: str) -> TableError:
+    return TableError(
         f"no latency table of {profile.name} covers {space.name} in {tables}; measure one with: "
         f"edgewright profile {profile.name} --space {space.name} --precision {precision} --tables {tables}"
     )
 
 
+def model_path(tables: Path, profile: DeviceProfile, space: MobileSpace, precision: str) -> Path:
+    """Return where a latency model belongs: beside the table, as ``….model.json``."""
+    return table_path(tables, profile, space, precision).with_suffix(".model.json")
+
+
+def find_predictor(
+    tables: Path, profile: DeviceProfile, space: MobileSpace, precision: str
+) -> LatencyTable | LatencyModel:
+    """Return the table of a device that covers a space, or where it has none, its latency model.
+
+    Raises:
+        TableError: there is neither, or what is there is faulty.
+    """
+    exact = model_path(tables, profile, space, precision)
+    others = sorted(exact.parent.glob(f"{space.base_name}*-{profile.runtime}-{precision}.model.json"))
+    models = [path for path in dict.fromkeys([exact, *others]) if path.is_file()]
+    if (table := _search_table(tables, profile, space, precision)) is not None:
+        return table
+    for path in models:
+        model = LatencyModel.load(path)
+        if path == exact or model_covers(model, space):
+            return model
+    raise _no_table(tables, profile, space, precision)
+
+
 def require_made_for(
-    table: LatencyTable, profile: DeviceProfile, precision: str, *, allow_foreign: bool = False
+    table: LatencyTable | LatencyModel, profile: DeviceProfile, precision: str, *, allow_foreign: bool = False
 ) -> None:
     """Check that a table measured what a profile asks for, whatever its file is called.
 
@@ -68,9 +108,10 @@ def require_made_for(
     wanted = (profile.name, profile.runtime, precision, profile.threads)
     if found == wanted:
         return
-    text = "the latency table{} is of {} through {}, {}, {} thread(s), and {} asks for {}, {}, {} thread(s)"
+    kind = "table" if isinstance(table, LatencyTable) else "model"
+    text = "the latency {}{} is of {} through {}, {}, {} thread(s), and {} asks for {}, {}, {} thread(s)"
     where = f" {table.path}" if table.path else ""
-    message = text.format(where, *found, *wanted)
+    message = text.format(kind, where, *found, *wanted)
     mend = f"measure it with: edgewright profile {profile.name} --precision {precision}"
     if found[1:3] != wanted[1:3]:
         raise TableError(f"{message}; {mend}")
@@ -85,15 +126,15 @@ class DeviceCost:
     Attributes:
         profile: the device.
         precision: of the table.
-        table: what was measured.
-        predictor: additive over the table, corrected.
+        table: what was measured: operators, or whole networks alone.
+        predictor: additive over the table, corrected; of a model, a regression of encodings.
         z: standard deviations that a budget is held with.
     """
 
     profile: DeviceProfile
     precision: str
-    table: LatencyTable
-    predictor: LatencyPredictor
+    table: LatencyTable | LatencyModel
+    predictor: LatencyPredictor | EncodingPredictor
     z: float
 
     def predict_ms(self, X: IntArray) -> FloatArray:
@@ -146,24 +187,36 @@ def device_cost(
     """
     profile = DeviceProfile.find(name)
     chosen = choose_precision(profile, precision)
-    table = find_table(tables, profile, space, chosen)
-    if table.is_imported and not allow_foreign:
+    table = find_predictor(tables, profile, space, chosen)
+    if isinstance(table, LatencyTable) and table.is_imported and not allow_foreign:
         raise ForeignTableError(
             f"the latency table {table.path} was imported: nobody here saw the device, and its error on "
             f"whole networks is unknown; measure with: edgewright profile {profile.name} --again, or use it "
             "as it is with --allow-foreign"
         )
     require_made_for(table, profile, chosen, allow_foreign=allow_foreign)
-    table.require_space(space)
+    if isinstance(table, LatencyTable):
+        table.require_space(space)
     if profile.is_local:
         table.require_device(probe(), allow_foreign=allow_foreign)
         table.require_runtime(runtime(profile.runtime).version, allow_foreign=allow_foreign)
-    predictor = LatencyPredictor(table, space)
+    predictor: LatencyPredictor | EncodingPredictor
+    if isinstance(table, LatencyTable):
+        predictor, kind = LatencyPredictor(table, space), "table"
+        mend = (
+            f"measure again on a quieter machine with `edgewright profile {table.device} --space "
+            f"'{table.space_name}' --again`, more thoroughly with --preset thorough"
+        )
+    else:
+        predictor, kind = EncodingPredictor(table, space), "model"
+        mend = (
+            f"give more samples or other sources to `edgewright table transfer --device {table.device} "
+            f"--space '{table.space_name}' --again`"
+        )
     if predictor.error > MAX_ERROR and not allow_inaccurate:
         raise InaccurateTableError(
-            f"the latency table of {table.device!r} ({table.path}) is {predictor.error:.0%} off on "
-            f"networks that it has not seen, at most {MAX_ERROR:.0%} is taken; measure again on a quieter "
-            f"machine with `edgewright profile {table.device} --space '{table.space_name}' --again`, more "
-            "thoroughly with --preset thorough, or use it as it is with --allow-inaccurate"
+            f"the latency {kind} of {table.device!r} ({table.path}) is {predictor.error:.0%} off on "
+            f"networks that it has not seen, at most {MAX_ERROR:.0%} is taken; {mend}, or use it as it is "
+            "with --allow-inaccurate"
         )
     return DeviceCost(profile, chosen, table, predictor, z)

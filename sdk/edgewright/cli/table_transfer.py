@@ -1,0 +1,63 @@
+"""`edgewright table transfer`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from edgewright.cli.console import Console
+from edgewright.cli.options import DEFAULT_TABLES, AsJson, Precision, Seed, Tables
+
+
+def transfer(
+    device: Annotated[
+        str, typer.Option(help="The new device: a name or alias, or a path to a profile.", show_default=False)
+    ],
+    space: Annotated[
+        str,
+        typer.Option(
+            help="Search space: NAME, or NAME@RES+RES:CLASSES for a part of it.", show_default=False
+        ),
+    ],
+    sources: Annotated[
+        list[Path] | None,
+        typer.Option("--from", help="A latency table of another device; give it once for each."),
+    ] = None,
+    samples: Annotated[int, typer.Option(help="Whole networks to measure and learn from.")] = 10,
+    validate: Annotated[int, typer.Option(help="Further networks to measure, to judge it.")] = 0,
+    alone: Annotated[
+        bool, typer.Option("--alone", help="Without any source; takes 20 samples or more.")
+    ] = False,
+    precision: Precision = None,
+    tables: Tables = DEFAULT_TABLES,
+    out: Annotated[Path | None, typer.Option(help="Where the model goes, instead of into --tables.")] = None,
+    seed: Seed = 0,
+    again: Annotated[bool, typer.Option("--again", help="Measure anew although the model is there.")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Make a latency model of a new device from few measurements and other devices' tables.
+
+    The networks to measure are chosen for what they tell. Search takes the model where the device has no
+    table. A killed run goes on where it stopped when the same command is given again.
+    """
+    from edgewright.pipeline.table_transfer import transfer_table
+    from edgewright.spaces import find_space
+
+    console = Console(as_json)
+    result = transfer_table(
+        sources or [],
+        device,
+        find_space(space),
+        samples=samples,
+        validate=validate,
+        alone=alone,
+        precision=precision,
+        tables=tables,
+        out=out,
+        seed=seed,
+        again=again,
+        progress=console,
+    )
+    console.result(result.to_json(), result.text())

@@ -1,0 +1,183 @@
+"""A latency model of a device from few measurements on it and other devices' tables."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from edgewright.backends.registry import runtime
+from edgewright.devices.conditions import check_gates, read_conditions
+from edgewright.devices.probe import probe
+from edgewright.devices.profile import DeviceProfile
+from edgewright.errors import DeviceUnavailableError, OutputExistsError, TableError, UsageError
+from edgewright.latency.model import LatencyModel, is_model
+from edgewright.latency.table import LatencyTable
+from edgewright.latency.transfer import measure_transfer, plan_transfer
+from edgewright.pipeline.bench import require_local
+from edgewright.pipeline.profile import make_target
+from edgewright.pipeline.progress import SILENT, Progress
+from edgewright.pipeline.tables import MAX_ERROR, choose_precision, model_path, require_made_for
+from edgewright.spaces import MobileSpace
+
+
+@dataclass(frozen=True, slots=True)
+class TransferResult:
+    """A latency model and where it lies.
+
+    Attributes:
+        path: the file.
+        model: what was measured, and its error.
+        reused: whether it was there already.
+    """
+
+    path: Path
+    model: LatencyModel
+    reused: bool
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the main facts as JSON values."""
+        return {"model": str(self.path), "reused": self.reused, **self.model.summary()}
+
+    def text(self) -> str:
+        """Return lines for a terminal."""
+        model, found = self.model, self.model.validation
+        n_fit = sum(record.role == "fit" for record in model.networks)
+        behind = ", ".join(source.device for source in model.sources) or "no other device"
+        when = ", measured earlier; --again measures anew" if self.reused else f" in {model.seconds:.0f} s"
+        lines = [
+            f"{self.path}: {n_fit} whole networks of {model.space_name} on {model.device} "
+            f"({model.runtime_version}, {model.precision}, {model.threads} thread), "
+            f"{behind} behind them{when}",
+        ]
+        if model.leave_one_out_percent is not None:
+            lines.append(f"each of them from the others: {model.leave_one_out_percent:.1f} % off on average")
+        if found is not None:
+            lines.append(
+                f"error on {found.n} networks that it has not seen: {found.mape_percent:.1f} % on average "
+                f"({found.raw_mape_percent:.1f} % without learning), {found.within_10_percent:.0f} % of them "
+                f"within ±10 %, Spearman {found.spearman:.3f}"
+            )
+        else:
+            lines.append("no network was held out to judge it; --validate N measures N more")
+        if model.error > MAX_ERROR:
+            lines.append(
+                f"that is more than the {MAX_ERROR:.0%} that search takes; give more --samples, or sources "
+                "that resemble the device"
+            )
+        return "\n".join(lines)
+
+
+def transfer_table(
+    sources: Sequence[Path],
+    device: str | DeviceProfile,
+    space: MobileSpace,
+    *,
+    samples: int,
+    validate: int = 0,
+    alone: bool = False,
+    precision: str | None = None,
+    tables: Path = Path("latency_tables"),
+    out: Path | None = None,
+    seed: int = 0,
+    again: bool = False,
+    progress: Progress = SILENT,
+) -> TransferResult:
+    """Measure few whole networks of a space on a device and write its latency model.
+
+    A model of the same space, machine and runtime that is there already is returned as it is.
+
+    Args:
+        sources: latency tables of other devices that cover the space.
+        device: a profile, or its name, alias or path.
+        space: whose networks search may ask for.
+        samples: networks that are measured and learned from.
+        validate: further networks that are measured and judge.
+        alone: without any source.
+        precision: the profile's first where ``None``.
+        tables: folder of tables; the file is ``<device>/<space>-<runtime>-<precision>.model.json``.
+        out: the file, instead.
+        seed: of the networks, orders and inputs.
+        again: measure anew and replace a model that is there.
+        progress: told what is measured.
+
+    Raises:
+        UsageError: no source, one twice, or too few samples.
+        TableError: a source is no table, or does not cover the space.
+        DeviceUnavailableError: the device is not this machine, or its entry gates are not met.
+        OutputExistsError: the file holds a model of something else.
+        MissingExtraError: the runtime is not installed.
+        StorageError: the disk is full; what was measured is in the journal.
+    """
+    profile = device if isinstance(device, DeviceProfile) else DeviceProfile.find(device)
+    chosen = choose_precision(profile, precision)
+    known = _load(sources, profile, chosen, alone=alone)
+    # Before the device is looked at: what is wrong with the request is told wherever it is made.
+    plan = plan_transfer(space, known, n_samples=samples, n_validate=validate, seed=seed)
+    require_local(profile)
+    path = out or model_path(tables, profile, space, chosen)
+    if path.exists() and not again:
+        return TransferResult(path, _present(path, profile, chosen, space), reused=True)
+    if faults := check_gates(profile, read_conditions()):
+        raise DeviceUnavailableError(
+            f"{profile.name} is not fit to be measured: {'; '.join(faults)}; mend that, or change "
+            f"[gates] in a copy of {profile.path}"
+        )
+    journal = path.with_name(f".{path.stem}.journal")
+    with progress.task(f"measuring {len(plan.networks)} networks on {profile.name}") as task:
+        model = measure_transfer(
+            space,
+            make_target(profile, space, runtime(profile.runtime), chosen),
+            plan,
+            journal=journal,
+            seed=seed,
+            progress=lambda done, total, what: task.update(done, total, note=what),
+        )
+    model = model.save(path)
+    journal.unlink(missing_ok=True)
+    return TransferResult(path, model, reused=False)
+
+
+def _load(
+    paths: Sequence[Path], profile: DeviceProfile, precision: str, *, alone: bool
+) -> list[LatencyTable]:
+    """Return the sources' tables. Raises ``UsageError`` and ``TableError`` as above."""
+    if alone and paths:
+        raise UsageError(f"--alone takes no source, got --from {paths[0]}; leave one of them out")
+    if not alone and not paths:
+        raise UsageError(
+            "no source: give --from TABLE once for each table of another device, or --alone to learn from "
+            "this device's measurements only"
+        )
+    if models := [path for path in paths if is_model(path)]:
+        raise TableError(
+            f"{models[0]} is a latency model, which knows no operators; give --from a latency table"
+        )
+    known = [LatencyTable.load(path) for path in paths]
+    seen: dict[str, Path] = {}
+    for table, path in zip(known, paths, strict=True):
+        if table.table_id in seen:
+            raise UsageError(f"{path} is the table that {seen[table.table_id]} is too; give each source once")
+        seen[table.table_id] = path
+        if (table.device, table.runtime, table.precision) == (profile.name, profile.runtime, precision):
+            raise UsageError(
+                f"{path} is a table of {profile.name} itself, which search can use as it is; leave it out of "
+                "--from"
+            )
+    return known
+
+
+def _present(path: Path, profile: DeviceProfile, precision: str, space: MobileSpace) -> LatencyModel:
+    """Return the model at ``path`` if it is of what would be measured."""
+    mend = "give --out for another place, or --again to replace it"
+    try:
+        model = LatencyModel.load(path)
+        require_made_for(model, profile, precision)
+        model.require_device(probe())
+        model.require_runtime(runtime(profile.runtime).version)
+        if model.space_digest != space.digest:
+            raise TableError(f"it is of {model.space_name}, not of {space.name}")
+    except UsageError as error:
+        raise OutputExistsError(f"{path} is there already and is kept: {error}; {mend}") from error
+    return model
