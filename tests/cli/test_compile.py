@@ -10,6 +10,7 @@ from doubles.tiny_chain import contents
     [
         ("cpu", "fp32", ".onnx", "passed"),
         ("cpu", "int8", ".onnx", "passed"),
+        ("cpu", "fp16", ".onnx", "passed"),
         ("litert", "fp32", ".tflite", "passed"),
         ("litert", "fp16", ".tflite", "passed"),
         ("litert", "int8", ".tflite", "passed"),
@@ -45,7 +46,11 @@ def test_an_engine_without_a_gpu_is_not_called_verified(edgewright, own_run):
         (["--pick", "999", "--for", "cpu"], 2, ["no network '999'", "edgewright front show"]),
         (["--pick", "../1", "--for", "cpu"], 2, ["no network '../1'", "edgewright front show"]),
         (["--pick", "1", "--for", "toaster"], 2, ["unknown device 'toaster'", "known devices"]),
-        (["--pick", "1", "--for", "cpu", "--precision", "fp16"], 2, ["no precision 'fp16'", "fp32, int8"]),
+        (
+            ["--pick", "1", "--for", "cpu", "--precision", "fp8"],
+            2,
+            ["no precision 'fp8'", "fp32, int8, fp16"],
+        ),
         (["--pick", "1", "--for", "cpu", "--precision", "int4"], 2, ["no precision 'int4'", "fp32, int8"]),
         (["--pick", "1", "--for", "cpu", "--name", "other"], 2, ["no search 'other'", "edgewright search"]),
     ],

@@ -44,7 +44,7 @@ def test_space_and_run_name_the_same_table(edgewright, chain):
         (["cpu", "--space", "resnet"], 2, ["unknown space 'resnet'", "mobilenetv3-w1.0"]),
         (["cpu", "--run", "x"], 2, ["x/run.json does not exist", "edgewright train"]),
         (["cpu", "--space", SPACE, "--preset", "hasty"], 2, ["unknown preset 'hasty'", "quick, default"]),
-        (["cpu", "--space", SPACE, "--precision", "fp16"], 2, ["no precision 'fp16'", "fp32, int8"]),
+        (["cpu", "--space", SPACE, "--precision", "fp8"], 2, ["no precision 'fp8'", "fp32, int8, fp16"]),
         (["cpu", "--space", SPACE, "--precision", "int4"], 2, ["no precision 'int4'", "fp32, int8"]),
         (["rtx-4090", "--space", SPACE], 4, ["rtx-4090 is not attached", "reach is 'local'"]),
     ],

@@ -148,7 +148,7 @@ def test_a_budget_that_cannot_be_read_is_answered_with_all_its_faults(search, tr
         (["--surrogate", "oracle"], ["unknown surrogate 'oracle'", "ridge"]),
         (["--name", "../elsewhere"], ["'../elsewhere'", "--name"]),
         (["--name", ""], ["''", "--name"]),
-        (["--budget", "cpu=50ms", "--precision", "fp16"], ["no precision 'fp16'", "fp32, int8"]),
+        (["--budget", "cpu=50ms", "--precision", "fp8"], ["no precision 'fp8'", "fp32, int8, fp16"]),
         (["--budget", "cpu=50ms", "--precision", "int8"], ["no latency table", "edgewright profile"]),
         (
             ["--budget", "pi5=50ms"],

@@ -30,7 +30,7 @@ def test_costs_grow_from_the_smallest_to_the_largest_network():
 
 @pytest.mark.parametrize(
     ("runtime", "precision"),
-    [("onnxruntime", "fp32"), ("litert", "fp16"), ("litert", "int8")],
+    [("onnxruntime", "fp32"), ("onnxruntime", "fp16"), ("litert", "fp16"), ("litert", "int8")],
 )
 def test_the_size_of_a_file_is_known_without_making_it(encodings, tmp_path, runtime, precision):
     expected = size_bytes(SPACE, [(runtime, precision)])(encodings[:3])

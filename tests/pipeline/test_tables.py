@@ -20,8 +20,8 @@ CPU = DeviceProfile.find("cpu")
 def test_the_profiles_first_precision_is_the_default():
     assert choose_precision(CPU, None) == "fp32"
     assert choose_precision(CPU, "int8") == "int8"
-    with pytest.raises(PrecisionError, match="no precision 'fp16'; it has fp32, int8"):
-        choose_precision(CPU, "fp16")
+    with pytest.raises(PrecisionError, match="no precision 'fp8'; it has fp32, int8, fp16"):
+        choose_precision(CPU, "fp8")
 
 
 def test_a_table_lies_where_its_name_says(chain):

@@ -10,8 +10,10 @@ import typer
 from edgewright.cli import table_assets, table_transfer
 from edgewright.cli.console import Console
 from edgewright.cli.options import AsJson
+from edgewright.cli.table_precision import precision
 
 app = typer.Typer(help="Latency tables.", no_args_is_help=True, rich_markup_mode=None)
+app.command("precision")(precision)
 File = Annotated[Path, typer.Argument(help="A latency table.", show_default=False)]
 
 

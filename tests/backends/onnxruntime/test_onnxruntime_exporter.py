@@ -9,6 +9,8 @@ from doubles.plain_networks import small_network
 
 from edgewright.backends.onnx_model import IR_VERSION, OPSET
 from edgewright.backends.onnxruntime.exporter import OnnxExporter
+from edgewright.backends.onnxruntime.runtime import OnnxRuntime
+from edgewright.backends.parity import check_parity
 
 
 class TestOnnxExporter(ExporterContract):
@@ -40,3 +42,16 @@ def test_int8_quantizes_every_convolution_per_channel(tmp_path: Path) -> None:
         quantized = weights[dequantized.input[0]]
         assert quantized.data_type == onnx.TensorProto.INT8
         assert list(weights[dequantized.input[1]].dims) == [quantized.dims[0]]
+
+
+def test_fp16_halves_the_file_and_keeps_float_input_and_output(tmp_path: Path) -> None:
+    sizes = {}
+    for precision in ("fp32", "fp16"):
+        path = tmp_path / f"{precision}.onnx"
+        OnnxExporter().export(small_network(), IN_SHAPE, path, precision=precision)
+        sizes[precision] = sum(len(weight.raw_data) for weight in onnx.load(path).graph.initializer)
+    assert sizes["fp16"] < 0.55 * sizes["fp32"]
+    report = check_parity(
+        small_network(), OnnxRuntime(), tmp_path / "fp16.onnx", random_images(8), precision="fp16"
+    )
+    assert report.passed, report.reason

@@ -11,12 +11,12 @@ from contracts.exporter_contract import IN_SHAPE, ExporterContract, random_image
 from doubles.plain_networks import small_network
 from onnx import TensorProto
 
+from edgewright.backends.half import half_from_model
 from edgewright.backends.onnx_model import onnx_from_module
 from edgewright.backends.parity import check_parity
 from edgewright.backends.tensorrt import cuda
 from edgewright.backends.tensorrt.build import typed_model
 from edgewright.backends.tensorrt.exporter import TensorRTExporter, TensorRTRTXExporter
-from edgewright.backends.tensorrt.half import half_from_model
 from edgewright.backends.tensorrt.runtime import TensorRTRTXRuntime
 from edgewright.errors import (
     DeviceUnavailableError,

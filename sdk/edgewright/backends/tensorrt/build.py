@@ -13,7 +13,7 @@ import numpy as np
 import onnx
 from numpy.typing import NDArray
 
-from edgewright.backends.tensorrt.half import half_from_model
+from edgewright.backends.half import half_from_model
 from edgewright.backends.tensorrt.log import log_into
 from edgewright.errors import DeviceUnavailableError, ExportError
 
