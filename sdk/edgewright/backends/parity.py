@@ -94,9 +94,8 @@ class ParityReport:
         """
         if self.status == PASSED or (allow_unverified and self.status == NOT_VERIFIED):
             return
-        raise ParityError(
-            f"the compiled {self.precision} network is {self.status} against torch: {self.reason}"
-        )
+        outcome = "disagrees with torch" if self.status == FAILED else "is not verified against torch"
+        raise ParityError(f"the compiled {self.precision} network {outcome}: {self.reason}")
 
     def to_json(self) -> dict[str, Any]:
         """Return the fields as JSON values."""
@@ -172,18 +171,21 @@ def compare(
     if labels is not None:
         reference, accuracy = float((best == labels).mean()), float((named == labels).mean())
     agreement = float((best == named).mean())
+    # Shares of n images lie 1 / n apart: what exceeds a limit by less does so by rounding alone.
+    exact = 1e-9
     faults = []
     if limits.max_relative is not None and not relative <= limits.max_relative:
         faults.append(
             f"outputs differ by {difference:.3g}, {relative:.2e} of their range; "
             f"at most {limits.max_relative:.0e} is allowed"
         )
-    if agreement < limits.min_top1_agreement:
+    if agreement < limits.min_top1_agreement - exact:
         faults.append(
             f"the same class on {agreement:.1%} of {n} images; "
             f"at least {limits.min_top1_agreement:.0%} is required"
         )
-    if accuracy is not None and reference is not None and reference - accuracy > limits.max_accuracy_drop:
+    drop = 0.0 if accuracy is None or reference is None else reference - accuracy
+    if drop > limits.max_accuracy_drop + exact:
         faults.append(
             f"accuracy falls from {reference:.1%} to {accuracy:.1%}; "
             f"by at most {limits.max_accuracy_drop:.1%} is allowed"
