@@ -1,10 +1,16 @@
 import json
+import os
+import shutil
 import sqlite3
+import subprocess
+import sys
 import threading
+from pathlib import Path
 
 import numpy as np
 import pytest
 
+import edgewright
 from edgewright.errors import RunError, SDKError, StorageError
 from edgewright.search import Archive
 
@@ -131,6 +137,77 @@ def test_a_later_schema_is_refused(tmp_path):
     connection.close()
     with pytest.raises(RunError, match="99"):
         Archive.read(path)
+
+
+def test_an_archive_whose_search_was_ended_at_once_is_unfinished(tmp_path):
+    path = tmp_path / "a.sqlite"
+    Archive.open(path).close()
+    connection = sqlite3.connect(path)
+    connection.execute("DELETE FROM meta")  # as if it was killed before it wrote it
+    connection.commit()
+    connection.close()
+    empty = tmp_path / "empty.sqlite"
+    empty.touch()
+    for unfinished in (path, empty):
+        with pytest.raises(RunError, match=r"is unfinished: .* give the same .* or .* --name"):
+            Archive.read(unfinished)
+        Archive.open(unfinished).close()  # the mend
+        assert len(Archive.read(unfinished)) == 0
+
+
+def test_notes_are_those_of_the_first_search_and_never_compared(tmp_path):
+    path = tmp_path / "a.sqlite"
+    for versions in ({"numpy": "2.1"}, {"numpy": "2.2"}):
+        with Archive.open(path, {"seed": 1}, notes={"versions": versions}) as archive:
+            add(archive, (len(archive),))
+    with Archive.read(path) as archive:
+        assert archive.meta["versions"] == {"numpy": "2.1"}
+        assert len(archive) == 2
+
+
+READ = """
+import sys
+from pathlib import Path
+from edgewright.search import Archive
+print(len(Archive.read(Path(sys.argv[1]))))
+"""
+# A mount of its own, in which the folder cannot be written to.
+READ_ONLY = 'mount --bind "$1" "$1" && mount -o remount,ro,bind "$1" && "$2" -c "$3" "$1/a.sqlite"'
+
+
+def read_only(folder):
+    command = ["unshare", "-rm", "sh", "-c", READ_ONLY, "sh", str(folder), sys.executable, READ]
+    environment = os.environ | {"PYTHONPATH": str(Path(edgewright.__file__).parents[1])}
+    return subprocess.run(command, capture_output=True, text=True, env=environment, check=False)
+
+
+def may_mount(folder):
+    if shutil.which("unshare") is None:
+        return False
+    command = ["unshare", "-rm", "sh", "-c", 'mount --bind "$1" "$1"', "sh", str(folder)]
+    return subprocess.run(command, capture_output=True, check=False).returncode == 0
+
+
+def test_an_archive_on_a_disk_that_cannot_be_written_is_read(tmp_path):
+    if not may_mount(tmp_path):
+        pytest.skip("this user may not mount a folder read-only")
+    with Archive.open(tmp_path / "a.sqlite") as archive:
+        add(archive, (1, 2))
+    done = read_only(tmp_path)
+    assert (done.stdout, done.returncode) == ("1\n", 0), done.stderr
+
+
+def test_a_log_that_cannot_be_read_back_is_not_passed_over(tmp_path):
+    if not may_mount(tmp_path):
+        pytest.skip("this user may not mount a folder read-only")
+    with Archive.open(tmp_path / "a.sqlite") as archive:
+        add(archive, (1, 2))
+        copy = tmp_path / "copy"
+        copy.mkdir()
+        for suffix in ("", "-wal"):  # as it lies after a kill: the last row is in the log alone
+            shutil.copy(tmp_path / f"a.sqlite{suffix}", copy)
+    done = read_only(copy)
+    assert done.stdout == "1\n" or "StorageError: cannot use the archive" in done.stderr
 
 
 def test_a_folder_that_cannot_be_made_is_a_storage_error(tmp_path):

@@ -205,6 +205,8 @@ def _provenance(
             "budget": described.get("budget", "") or "none",
             "seed": str(described.get("seed", "")),
             "weights": front.meta.get("weights", ""),
+            "libraries": ", ".join(f"{k} {v}" for k, v in front.meta.get("versions", {}).items())
+            or "not recorded",
         }
     return found
 

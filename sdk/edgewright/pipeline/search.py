@@ -8,11 +8,15 @@
 
 from __future__ import annotations
 
+import platform
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
+from importlib import metadata
 from pathlib import Path
 from typing import Any
 
+import edgewright
 from edgewright.devices.profile import list_profiles
 from edgewright.errors import BudgetError, ProfileError
 from edgewright.files import file_digest, write_json
@@ -120,7 +124,11 @@ def search_run(root: Path, options: SearchOptions, *, progress: Progress = SILEN
     trained = TrainedRun.open(root, progress=progress)
     with (
         exclusive(target),
-        Archive.open(target / "archive.sqlite", _inputs(folder, trained, problem, options)) as archive,
+        Archive.open(
+            target / "archive.sqlite",
+            _inputs(folder, trained, problem, options),
+            notes={"versions": _versions()},
+        ) as archive,
         progress.task("evaluating networks", options.evaluations) as task,
     ):
         config = SearchConfig(
@@ -171,6 +179,15 @@ def _inputs(
         "seed": options.seed,
         "surrogate": options.surrogate,
     }
+
+
+def _versions() -> dict[str, str]:
+    """Return the versions of what decides which networks a search proposes, and how good it finds them."""
+    found = {"edgewright": edgewright.__version__, "python": platform.python_version()}
+    for name in ("numpy", "torch", "pymoo", "moocore", "scikit-learn", "scipy"):
+        with suppress(metadata.PackageNotFoundError):
+            found[name] = metadata.version(name)
+    return found
 
 
 def _n_initial(options: SearchOptions, archive: Archive) -> int:

@@ -90,16 +90,24 @@ class Archive:
         self.path = path
         self._connection = connection
         self._lock = threading.RLock()
-        self._evaluations = [_from_row(row) for row in self._query(_select())]
+        self._evaluations = [_from_row(row) for row in connection.execute(_select())]
 
     @classmethod
-    def open(cls, path: Path | None, meta: Mapping[str, Any] | None = None) -> Self:
+    def open(
+        cls,
+        path: Path | None,
+        meta: Mapping[str, Any] | None = None,
+        *,
+        notes: Mapping[str, Any] | None = None,
+    ) -> Self:
         """Open the archive at ``path``, creating it where there is none.
 
         Args:
             path: the file; None keeps the archive in memory.
             meta: what the evaluations depend on (digests of weights and tables …), as JSON values;
                 checked against the file's as by :meth:`require`.
+            notes: what a reader may want to know of the first search, such as the versions of libraries;
+                kept as it was then, and never compared.
 
         Raises:
             RunError: the file is no archive, or was made with other ``meta``.
@@ -118,6 +126,7 @@ class Archive:
                 connection.executescript(_TABLES)
                 archive = cls(connection, path)
                 archive.require({"schema": SCHEMA, **(meta or {})})
+                archive._note(notes or {})
             except BaseException:
                 connection.close()
                 raise
@@ -128,25 +137,42 @@ class Archive:
         """Open an existing archive without writing to it.
 
         Raises:
-            RunError: there is no such file, or it is no archive.
+            RunError: there is no such file, it is no archive, or one whose search was ended at once.
         """
         if not path.is_file():
             raise RunError(f"no archive at {path}; make one with `edgewright search`")
         with _sqlite_errors(path):
-            connection = sqlite3.connect(
-                f"{path.resolve().as_uri()}?mode=ro", uri=True, check_same_thread=False, timeout=30.0
-            )
             try:
-                archive = cls(connection, path)
-                schema = archive.meta.get("schema")
-            except BaseException:
-                connection.close()
-                raise
+                archive = cls._read(path, "mode=ro")
+            except sqlite3.OperationalError:
+                # A file in WAL mode is read by way of two others, which a disk that cannot be written to
+                # has no place for. Where no log is left, there is nothing but the file itself.
+                if _log_of(path).exists():
+                    raise
+                archive = cls._read(path, "mode=ro&immutable=1")
+        schema = archive.meta.get("schema")
         if schema != SCHEMA:
+            archive.close()
+            if schema is None and not len(archive):
+                raise _unfinished(path)
             raise RunError(
                 f"archive {path} has schema {schema!r}, this edgewright reads {SCHEMA}; upgrade it"
             )
         return archive
+
+    @classmethod
+    def _read(cls, path: Path, how: str) -> Self:
+        connection = sqlite3.connect(
+            f"{path.resolve().as_uri()}?{how}", uri=True, check_same_thread=False, timeout=30.0
+        )
+        try:
+            names = {row[0] for row in connection.execute("SELECT name FROM sqlite_master")}
+            if not names:  # killed between making the file and its tables
+                raise _unfinished(path)
+            return cls(connection, path)
+        except BaseException:
+            connection.close()
+            raise
 
     def __enter__(self) -> Self:
         return self
@@ -223,6 +249,13 @@ class Archive:
         with self._writing() as connection:
             connection.executemany("INSERT OR REPLACE INTO meta VALUES (?, ?)", list(wanted.items()))
 
+    def _note(self, notes: Mapping[str, Any]) -> None:
+        """Write what is not there yet."""
+        rows = [(key, canonical_json(value)) for key, value in notes.items()]
+        if {key for key, _ in rows} - self.meta.keys():
+            with self._writing() as connection:
+                connection.executemany("INSERT OR IGNORE INTO meta VALUES (?, ?)", rows)
+
     def add(
         self,
         x: Sequence[int] | IntArray,
@@ -289,6 +322,18 @@ class Archive:
     def _writing(self) -> Iterator[sqlite3.Connection]:
         with self._lock, _sqlite_errors(self.path), self._connection:
             yield self._connection
+
+
+def _log_of(path: Path) -> Path:
+    """Return the write-ahead log of a database."""
+    return path.with_name(f"{path.name}-wal")
+
+
+def _unfinished(path: Path) -> RunError:
+    return RunError(
+        f"archive {path} is unfinished: its search was ended before the first evaluation; give the same "
+        "`edgewright search` again, or read another search with --name"
+    )
 
 
 def _select() -> str:
