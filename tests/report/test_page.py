@@ -164,3 +164,17 @@ def test_a_missing_package_names_the_extra(monkeypatch: pytest.MonkeyPatch, pack
     monkeypatch.setattr(builtins, "__import__", blocked)
     with pytest.raises(MissingExtraError, match=r"pip install 'edgewright\[report\]'"):
         render(ReportData(title="t"))
+
+
+def test_memory_load_time_and_energy_stand_with_the_size() -> None:
+    data = report_data.full(60)
+    page = render(data).replace("\u00a0", " ")
+    assert "peak 11.3 MB" in page
+    assert "loads in 4.2 ms" in page
+    # Said once, however many finalists there are.
+    assert page.count("no energy sensor on this machine") == 1
+    metered = replace(data.finalists[0], energy_mj=1.25, energy_note="RAPL package-0")
+    page = render(replace(data, finalists=(metered,))).replace("\u00a0", " ")
+    assert "1.25 mJ a run" in page
+    assert "energy by RAPL package-0" in page
+    assert "not measured" not in page.split("finalists-title")[1].split("</section>")[0]

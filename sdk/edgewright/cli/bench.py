@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from edgewright.cli.console import Console
-from edgewright.cli.options import AsJson
+from edgewright.cli.options import DEFAULT_TABLES, AsJson, Tables
 
 
 def bench(
@@ -18,6 +18,7 @@ def bench(
         typer.Option("--on", help="A device's name or alias, or a path to a profile.", show_default=False),
     ],
     budget: Annotated[str, typer.Option(help="Fail with exit status 3 above this; e.g. 4ms.")] = "",
+    tables: Tables = DEFAULT_TABLES,
     vendor: Annotated[
         bool, typer.Option("--vendor", help="Have the vendor's own benchmark measure it too.")
     ] = False,
@@ -27,5 +28,5 @@ def bench(
     from edgewright.pipeline.bench import bench_artifact
 
     console = Console(as_json)
-    result = bench_artifact(artifact, device, budget=budget, vendor=vendor, progress=console)
+    result = bench_artifact(artifact, device, budget=budget, tables=tables, vendor=vendor, progress=console)
     console.result(result.to_json(), result.text(), result.require)

@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -24,8 +24,8 @@ class Speedup:
     """One operator, or one whole network, at two precisions.
 
     Attributes:
-        base_ms: median at the precision that is compared against.
-        other_ms: median at the other one.
+        base_ms: what it adds to a network at the precision that is compared against, or its median.
+        other_ms: the same at the other one.
         noise: half-width of the 95 % interval of the ratio of both, relative: from the samples and from
             how far the anchors of both tables drifted.
     """
@@ -156,9 +156,8 @@ def compare_precisions(base: LatencyTable, other: LatencyTable) -> PrecisionComp
     mend = f"measure both on one machine with `edgewright profile {base.device} --precision`"
     differences = list(base.fingerprint.differences(other.fingerprint))
     for name in ("device", "runtime_version", "threads"):
-        ours, theirs = getattr(base, name), getattr(other, name)
-        if ours != theirs:
-            differences.append(f"{name}: {ours} and {theirs}")
+        if getattr(base, name) != getattr(other, name):
+            differences.append(f"{name}: {getattr(base, name)} and {getattr(other, name)}")
     if differences:
         raise ForeignTableError(
             f"{base.path} and {other.path} differ in more than their precision ({'; '.join(differences)}); "
@@ -169,7 +168,8 @@ def compare_precisions(base: LatencyTable, other: LatencyTable) -> PrecisionComp
             f"{base.path} and {other.path} are both of {base.precision}; give tables of two precisions: "
             f"{mend}"
         )
-    common = base.entries.keys() & other.entries.keys()
+    ours, theirs = _costs(base), _costs(other)
+    common = ours.keys() & theirs.keys()
     if not common:
         raise TableError(
             f"{base.path} is of {base.space_name}, {other.path} of {other.space_name}, and no operator is in "
@@ -180,21 +180,43 @@ def compare_precisions(base: LatencyTable, other: LatencyTable) -> PrecisionComp
     return PrecisionComparison(
         base=base.precision,
         other=other.precision,
-        operators={
-            op: _speedup(base.entries[op].warm, other.entries[op].warm, drift) for op in sorted(common)
-        },
+        operators={op: _speedup(ours[op], theirs[op], drift) for op in sorted(common)},
         networks=tuple(
-            _speedup(record.measurement, theirs_by[key], drift)
+            _speedup(_whole(record.measurement), _whole(theirs_by[key]), drift)
             for record in base.networks
             if (key := repr(record.architecture)) in theirs_by
         ),
-        n_only_one=len(base.entries.keys() ^ other.entries.keys()),
+        n_only_one=len(ours.keys() ^ theirs.keys()),
     )
 
 
-def _speedup(base: Measurement, other: Measurement, drift: float) -> Speedup:
-    relative = (base.interval_ms / base.median_ms, other.interval_ms / other.median_ms, drift)
-    return Speedup(base.median_ms, other.median_ms, math.hypot(*relative))
+class _Cost(NamedTuple):
+    """A median, and the half-width of its 95 % interval, both in milliseconds."""
+
+    ms: float
+    interval_ms: float
+
+
+def _costs(table: LatencyTable) -> dict[Operator, _Cost]:
+    """Return what the operators of networks add to one, warm; what stands before them is taken off."""
+    found = {}
+    for op, entry in table.entries.items():
+        net = table.net_ms(op)
+        if op.kind == "lead" or net is None:
+            continue
+        lead = None if table.is_imported or op.lead is None else table.entries[op.lead]
+        before = lead.warm.interval_ms if lead else 0.0
+        found[op] = _Cost(net.warm_ms, math.hypot(entry.warm.interval_ms, before))
+    return found
+
+
+def _whole(measurement: Measurement) -> _Cost:
+    return _Cost(measurement.median_ms, measurement.interval_ms)
+
+
+def _speedup(base: _Cost, other: _Cost, drift: float) -> Speedup:
+    noise = math.hypot(base.interval_ms / base.ms, other.interval_ms / other.ms, drift)
+    return Speedup(base.ms, other.ms, noise)
 
 
 def _size(op: Operator) -> str:

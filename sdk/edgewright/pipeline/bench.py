@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,6 +18,7 @@ from edgewright.devices.throttle import Snapshot, changed, snapshot
 from edgewright.errors import BudgetError, BudgetViolationError, DeviceUnavailableError, RuntimeFailureError
 from edgewright.latency.footprint import Footprint, measure_footprint
 from edgewright.latency.measure import MeasureConfig, Measurement, Stopwatch, measure
+from edgewright.pipeline.gauge import known_gauge_ns
 from edgewright.pipeline.progress import SILENT, Progress
 from edgewright.search.budget import format_cost, parse_budgets
 
@@ -159,7 +159,8 @@ def bench_artifact(
     device: str | DeviceProfile,
     *,
     budget: str = "",
-    gauge_ns: float = math.inf,
+    gauge_ns: float | None = None,
+    tables: Path = Path("latency_tables"),
     vendor: bool = False,
     progress: Progress = SILENT,
 ) -> BenchResult:
@@ -170,7 +171,9 @@ def bench_artifact(
         device: a profile, or its name, alias or path.
         budget: a time such as ``4ms``.
         gauge_ns: speed of an undisturbed core, as a latency table of the device keeps it; samples on
-            a core that others slow down are then told apart even where all of them are.
+            a core that others slow down are then told apart even where all of them are. Looked for in
+            ``tables`` where ``None``; infinity where it is not known.
+        tables: folder of latency tables.
         vendor: have the vendor's own tool measure it too.
         progress: told what is measured.
 
@@ -183,6 +186,8 @@ def bench_artifact(
     limit = _read_budget(budget)
     require_local(profile)
     engine = runtime(profile.runtime)
+    if gauge_ns is None:
+        gauge_ns = known_gauge_ns(tables, profile)
     sensors = find_sensors()
     energy: tuple[Energy, ...] = ()
     with (

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -14,13 +13,12 @@ from edgewright.errors import (
     MissingExtraError,
     ParityError,
     RunError,
-    TableError,
 )
 from edgewright.files import read_json, write_json
-from edgewright.latency.table import LatencyTable
 from edgewright.pipeline.bench import bench_artifact
 from edgewright.pipeline.compile import compile_architecture
 from edgewright.pipeline.front import Member, load_front
+from edgewright.pipeline.gauge import gauge_of_table
 from edgewright.pipeline.progress import SILENT, Progress
 from edgewright.pipeline.run import RunFolder
 from edgewright.pipeline.tabulate import columns
@@ -114,7 +112,7 @@ def verify_run(
     folder = trained.folder.search_folder(name)
     rows = []
     targets = {
-        name: (DeviceProfile.find(d["profile"]), d["precision"], _gauge_ns(d["table"]))
+        name: (DeviceProfile.find(d["profile"]), d["precision"], gauge_of_table(Path(d["table"])))
         for name, d in described["devices"].items()
     }
     with progress.task("verifying finalists", len(chosen) * len(targets)) as task:
@@ -195,14 +193,6 @@ def _verified(
         energy_note=found.energy[0].sensor if found.energy else found.energy_reason,
         note="; ".join(filter(None, notes)),
     )
-
-
-def _gauge_ns(table: str | None) -> float:
-    """Return the speed of an undisturbed core that a table keeps; infinity where it is not known."""
-    try:
-        return float(LatencyTable.load(Path(table or "")).settings.get("gauge_ns", math.inf))
-    except TableError:  # moved since the search: the file is measured without it
-        return math.inf
 
 
 def load_verification(root: Path, name: str) -> Verification | None:
