@@ -27,9 +27,17 @@ if TYPE_CHECKING:
     from edgewright.pipeline.bench import bench_artifact
     from edgewright.pipeline.compile import compile_pick
     from edgewright.pipeline.demo import run_demo
+    from edgewright.pipeline.devices import (
+        check_device,
+        clean_device,
+        device_parity,
+        prepare_device,
+        probe_device,
+    )
     from edgewright.pipeline.doctor import diagnose
     from edgewright.pipeline.front import load_front
     from edgewright.pipeline.profile import profile_device
+    from edgewright.pipeline.profile_many import profile_devices
     from edgewright.pipeline.report import write_report
     from edgewright.pipeline.search import SearchOptions, search_run
     from edgewright.pipeline.train import train_run
@@ -44,14 +52,20 @@ _HOME = {
     "SearchOptions": "pipeline.search",
     "TrainConfig": "training.config",
     "bench_artifact": "pipeline.bench",
+    "check_device": "pipeline.devices",
+    "clean_device": "pipeline.devices",
     "compile_pick": "pipeline.compile",
+    "device_parity": "pipeline.devices",
     "diagnose": "pipeline.doctor",
     "find_space": "spaces",
     "list_profiles": "devices.profile",
     "list_spaces": "spaces",
     "load_front": "pipeline.front",
+    "prepare_device": "pipeline.devices",
     "probe": "devices.probe",
+    "probe_device": "pipeline.devices",
     "profile_device": "pipeline.profile",
+    "profile_devices": "pipeline.profile_many",
     "run_demo": "pipeline.demo",
     "search_run": "pipeline.search",
     "train_run": "pipeline.train",
@@ -67,14 +81,20 @@ __all__ = [
     "TrainConfig",
     "__version__",
     "bench_artifact",
+    "check_device",
+    "clean_device",
     "compile_pick",
+    "device_parity",
     "diagnose",
     "find_space",
     "list_profiles",
     "list_spaces",
     "load_front",
+    "prepare_device",
     "probe",
+    "probe_device",
     "profile_device",
+    "profile_devices",
     "run_demo",
     "search_run",
     "train_run",

@@ -10,7 +10,8 @@
     │   ├── DataError                 a folder of images
     │   ├── TableError                a latency table: truncated, edited, of another space …
     │   │   ├── MissingEntryError     operators were never measured (KeyError too)
-    │   │   └── ForeignTableError     measured on another machine
+    │   │   ├── ForeignTableError     measured on another machine
+    │   │   └── InaccurateTableError  its own error on networks is too large
     │   ├── BudgetError               a budget that cannot be read
     │   ├── RunError                  a run folder: absent, half made, of another space …
     │   ├── PrecisionError            a precision that a backend or device does not have
@@ -23,6 +24,8 @@
     │   ├── InfeasibleBudgetError     no network of the space fits; the nearest feasible value is named
     │   └── BudgetViolationError      a compiled network measured above its budget
     ├── DeviceUnavailableError        exit 4
+    │   ├── DeviceBusyError           another host measures on the device
+    │   └── LinkLostError             the connection to a device broke, or its agent ended
     ├── VerificationError             exit 5
     │   └── ParityError               a converted model disagrees with torch
     └── InterruptedRunError           exit 130: state is saved, the same command goes on
@@ -132,6 +135,14 @@ class DeviceUnavailableError(SDKError):
     """The device, or the hardware that a step needs, cannot be reached."""
 
     exit_code = 4
+
+
+class DeviceBusyError(DeviceUnavailableError):
+    """Another host holds the device; the message says who and for how long."""
+
+
+class LinkLostError(DeviceUnavailableError):
+    """The connection to a device could not be made or broke; making it again may help."""
 
 
 class VerificationError(SDKError):

@@ -1,4 +1,5 @@
 import json
+import platform
 from dataclasses import replace
 
 import pytest
@@ -117,3 +118,27 @@ def test_gates_pass_where_the_system_does_not_tell(tmp_path):
 )
 def test_the_cache_of_a_core_is_its_l2(caches, expected):
     assert replace(probe(), caches=caches).core_cache_bytes == expected
+
+
+@pytest.mark.parametrize(
+    ("files", "emulated"),
+    [
+        ({"/proc/sys/kernel/arch": "sparc64\n"}, True),
+        ({"/proc/sys/kernel/arch": platform.machine() + "\n"}, False),
+        ({"/proc/thread-self/maps": "7f00-7f01 r-xp 0 fe:00 1 /usr/bin/qemu-aarch64-static\n"}, True),
+        (
+            {"/proc/thread-self/maps": "7f00-7f01 r-xp 0 fe:00 1 /usr/lib/aarch64-linux-gnu/libc.so.6\n"},
+            False,
+        ),
+        (
+            {
+                "/proc/cpuinfo": "model name : QEMU Virtual CPU version 2.5+\n",
+                "/sys/devices/system/clocksource/clocksource0/available_clocksource": "kvm-clock tsc\n",
+            },
+            False,
+        ),
+    ],
+    ids=["foreign kernel", "own kernel", "emulator in memory", "no emulator", "the name under KVM"],
+)
+def test_an_emulator_shows_itself(tmp_path, files, emulated):
+    assert probe(root=tree(tmp_path, files)).emulated is emulated

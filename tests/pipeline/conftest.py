@@ -3,6 +3,7 @@ from pathlib import Path
 
 import pytest
 from doubles.chain_fixtures import brisk, chain, one_thread, own_run, trained_only  # noqa: F401
+from doubles.ssh_fixtures import bare_python, device, device_at  # noqa: F401
 
 
 @pytest.fixture

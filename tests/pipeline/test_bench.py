@@ -6,7 +6,8 @@ from edgewright.devices.profile import DeviceProfile
 from edgewright.devices.throttle import Snapshot
 from edgewright.errors import BudgetError, BudgetViolationError, DeviceUnavailableError, RuntimeFailureError
 from edgewright.pipeline import bench
-from edgewright.pipeline.bench import bench_artifact, require_local
+from edgewright.pipeline.bench import bench_artifact
+from edgewright.pipeline.runners import require_attached
 
 
 def test_a_result_tells_its_samples_and_conditions(chain):
@@ -101,6 +102,6 @@ def test_the_budget_is_read_before_anything_is_measured(tmp_path):
 
 
 def test_a_device_elsewhere_cannot_be_measured_here():
-    require_local(DeviceProfile.find("cpu"))
+    require_attached(DeviceProfile.find("cpu"))
     with pytest.raises(DeviceUnavailableError, match="not attached"):
-        require_local(DeviceProfile.find("raspberry-pi-4"))
+        require_attached(DeviceProfile.find("raspberry-pi-4"))

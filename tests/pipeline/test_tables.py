@@ -11,7 +11,7 @@ from edgewright.errors import ForeignTableError, InaccurateTableError, Precision
 from edgewright.latency.imported import import_table
 from edgewright.latency.table import LatencyTable
 from edgewright.pipeline.profile import profile_device
-from edgewright.pipeline.tables import choose_precision, device_cost, find_table, table_path
+from edgewright.pipeline.tables import choose_precision, device_cost, find_table, require_real, table_path
 from edgewright.spaces import find_space
 
 CPU = DeviceProfile.find("cpu")
@@ -96,3 +96,13 @@ def test_a_table_with_a_large_error_is_refused_unless_it_is_asked_for(chain, tmp
     with pytest.raises(InaccurateTableError, match=r"23% off .* --again.* --allow-inaccurate"):
         cost()
     assert cost(allow_inaccurate=True).predictor.error == pytest.approx(0.23)
+
+
+def test_a_table_of_an_emulated_device_is_refused_unless_allowed(chain):
+    table = LatencyTable.load(chain.table("cpu"))
+    require_real(table)
+    emulated = replace(table, fingerprint=replace(table.fingerprint, emulated=True))
+    with pytest.raises(ForeignTableError, match=r"emulated device.*edgewright profile .*--allow-foreign"):
+        require_real(emulated)
+    require_real(emulated, allow_foreign=True)
+    assert emulated.summary()["emulated"]

@@ -23,7 +23,7 @@ FORBIDDEN = (
     "PIL",
     "safetensors",
 )
-PACKAGES = ("devices", "latency", "spaces")
+PACKAGES = ("agent", "devices", "latency", "spaces")
 MODULES = (
     "backends/__init__.py",
     "backends/artifact.py",

@@ -12,8 +12,11 @@ from edgewright.cli.options import DEFAULT_TABLES, AsJson, Precision, Seed, Tabl
 
 
 def profile(
-    device: Annotated[
-        str, typer.Argument(help="A device's name or alias, or a path to a profile.", show_default=False)
+    devices: Annotated[
+        list[str],
+        typer.Argument(
+            metavar="DEVICE...", help="Names or aliases, or paths to profiles.", show_default=False
+        ),
     ],
     space: Annotated[
         str | None, typer.Option(help="Search space: NAME, or NAME@RES+RES:CLASSES for a part of it.")
@@ -27,9 +30,10 @@ def profile(
     again: Annotated[bool, typer.Option("--again", help="Measure anew although the table is there.")] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Measure every operator of SPACE on DEVICE and write its latency table.
+    """Measure every operator of SPACE on each DEVICE and write its latency table.
 
-    A killed run goes on where it stopped when the same command is given again.
+    Devices behind ssh are measured at the same time. A killed run goes on where it stopped when the same
+    command is given again.
     """
     from edgewright.errors import UsageError
     from edgewright.pipeline.profile import profile_device
@@ -40,8 +44,27 @@ def profile(
         raise UsageError(f"give either --space (one of {', '.join(list_spaces())}) or --run RUN")
     chosen = find_space(space) if space is not None else RunFolder.open(run or Path()).space
     console = Console(as_json)
+    if len(devices) > 1:
+        from edgewright.pipeline.profile_many import profile_devices
+
+        if out is not None:
+            raise UsageError(
+                "--out is the file of one device's table; for several give a folder with --tables"
+            )
+        results = profile_devices(
+            devices,
+            chosen,
+            precision=precision,
+            tables=tables,
+            preset=preset,
+            seed=seed,
+            again=again,
+            progress=console,
+        )
+        console.result(results.to_json(), results.text(), results.require)
+        return
     result = profile_device(
-        device,
+        devices[0],
         chosen,
         precision=precision,
         tables=tables,

@@ -138,7 +138,7 @@ def probe(*, root: Path = system.ROOT) -> Fingerprint:
     """
     cpu = _cpuinfo(root)
     flags = set(cpu.get("flags", cpu.get("Features", "")).split())
-    board = system.read_text("/proc/device-tree/model", root=root)
+    board = board_model(root)
     return Fingerprint(
         machine=platform.machine(),
         system=platform.system(),
@@ -155,11 +155,17 @@ def probe(*, root: Path = system.ROOT) -> Fingerprint:
             for gpu in nvidia.list_gpus()
         ),
         hypervisor="hypervisor" in flags or "hypervisor" in board.lower(),
-        emulated=_emulated(cpu, board),
+        emulated=_emulated(cpu, board, root),
         os_release=platform.release(),
         python=".".join(map(str, sys.version_info[:3])),
         packages=_package_versions(),
     )
+
+
+def board_model(root: Path = system.ROOT) -> str:
+    """Return the model in the device tree; empty where there is none."""
+    paths = ("/proc/device-tree/model", "/sys/firmware/devicetree/base/model")
+    return next((text for path in paths if (text := system.read_text(path, root=root))), "")
 
 
 def _cpuinfo(root: Path) -> dict[str, str]:
@@ -204,10 +210,30 @@ def _memory_bytes(root: Path) -> int:
         return 0
 
 
-def _emulated(cpu: Mapping[str, str], board: str) -> bool:
-    """Return whether QEMU translates the instructions (TCG) instead of the hardware running them."""
+def _emulated(cpu: Mapping[str, str], board: str, root: Path) -> bool:
+    """Return whether the instructions are translated in software instead of run by the hardware.
+
+    A whole machine under QEMU (TCG) names its CPU so; under KVM it may carry the same name, but has
+    KVM's clock. QEMU's user emulation shows a single program another machine: there the kernel
+    names its own architecture, and the process has the emulator in its memory, which QEMU hides in
+    ``/proc/self/maps`` but not in the same file of the thread.
+    """
     text = f"{cpu.get('model name', '')} {board}".lower()
-    return "qemu" in text or "tcg" in text
+    clocks = system.read_text("/sys/devices/system/clocksource/clocksource0/available_clocksource", root=root)
+    if ("qemu" in text or "tcg" in text) and "kvm" not in clocks:
+        return True
+    kernel = system.read_text("/proc/sys/kernel/arch", root=root)  # since Linux 6.1
+    if kernel and _family(kernel) != _family(platform.machine()):
+        return True
+    maps = system.read_text("/proc/thread-self/maps", root=root)
+    return any(re.search(r"/(qemu-|[a-z0-9_]+-binfmt)[^/]*$", line) for line in maps.splitlines())
+
+
+def _family(machine: str) -> str:
+    """Return what a 64-bit kernel and its 32-bit programs have in common."""
+    if machine.startswith(("arm", "aarch64")):
+        return "arm"
+    return "x86" if re.fullmatch(r"x86_64|i[3-6]86|amd64", machine.lower()) else machine
 
 
 def _package_versions() -> dict[str, str]:

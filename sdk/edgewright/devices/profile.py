@@ -2,9 +2,10 @@
 
 Format history of ``device_profiles/<name>.toml``:
 
-* schema 1: ``schema name alias? kind runtime precisions threads reach compute_capability?
-  description``, a table ``[gates]`` and one table ``[figures.<figure>]`` with ``value`` and
-  ``source`` for each vendor figure. Unknown keys are refused.
+* schema 1: ``schema name alias? kind runtime precisions threads reach python? emulated?
+  compute_capability? description``, a table ``[gates]`` and one table ``[figures.<figure>]`` with
+  ``value`` and ``source`` for each vendor figure. Unknown keys are refused. ``reach`` is ``local``,
+  ``none`` or ``ssh://[user@]host[:port]``.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from edgewright.devices.reach import SshAddress
 from edgewright.errors import MissingExtraError, ProfileError
 
 SCHEMA = 1
@@ -25,8 +27,9 @@ REACHES = ("local", "none")
 MAX_THREADS = 1024
 
 _REQUIRED = ("schema", "name", "kind", "runtime", "precisions", "threads", "reach", "description")
-_OPTIONAL = ("alias", "compute_capability", "gates", "figures")
+_OPTIONAL = ("alias", "python", "emulated", "compute_capability", "gates", "figures")
 _NAME = re.compile(r"[a-z0-9][a-z0-9-]*")
+_PYTHON = re.compile(r"[A-Za-z0-9_.+/][A-Za-z0-9_.+/-]*")  # nothing that a shell would read
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +73,11 @@ class DeviceProfile:
         runtime: key of the backend registry.
         precisions: what the runtime may be asked for on this device, best supported first.
         threads: that an inference uses.
-        reach: ``local`` for this machine, ``none`` for a device that is not attached.
+        reach: ``local`` for this machine, ``ssh://[user@]host[:port]`` for one that OpenSSH reaches,
+            ``none`` for a device that is not attached.
+        python: interpreter on a device behind ssh, 3.10 or newer.
+        emulated: whether the device only stands in for another, so that its latencies mean nothing;
+            what the device itself shows of an emulator counts too.
         compute_capability: of an NVIDIA GPU, ``"8.9"``; empty elsewhere or where not fixed.
         description: one line for lists.
         gates: entry conditions of a measurement.
@@ -85,6 +92,8 @@ class DeviceProfile:
     precisions: tuple[str, ...]
     threads: int
     reach: str
+    python: str = "python3"
+    emulated: bool = False
     compute_capability: str = ""
     description: str = ""
     gates: Gates = Gates()
@@ -95,6 +104,11 @@ class DeviceProfile:
     def is_local(self) -> bool:
         """Whether measurements run on this machine."""
         return self.reach == "local"
+
+    @property
+    def ssh(self) -> SshAddress | None:
+        """Where OpenSSH finds the device; ``None`` unless it is reached so."""
+        return SshAddress.parse(self.reach)
 
     @property
     def ram_bytes(self) -> int | None:
@@ -113,6 +127,8 @@ class DeviceProfile:
             "precisions": list(self.precisions),
             "threads": self.threads,
             "reach": self.reach,
+            "python": self.python,
+            "emulated": self.emulated,
             "compute_capability": self.compute_capability,
             "description": self.description,
             "gates": {name: value for name, value in gates.items() if value is not None},
@@ -141,6 +157,8 @@ class DeviceProfile:
             precisions=tuple(data["precisions"]),
             threads=data["threads"],
             reach=data["reach"],
+            python=data.get("python", "python3"),
+            emulated=data.get("emulated", False),
             compute_capability=data.get("compute_capability", ""),
             description=data["description"],
             gates=gates,
@@ -265,7 +283,14 @@ def _scalar_faults(data: Mapping[str, Any], stem: str) -> list[str]:
     check(
         "threads", type(threads) is int and 1 <= threads <= MAX_THREADS, f"an integer of 1 to {MAX_THREADS}"
     )
-    check("reach", data.get("reach") in REACHES, f"one of {', '.join(REACHES)}")
+    reach = text.get("reach", "")
+    check(
+        "reach",
+        reach in REACHES or SshAddress.parse(reach) is not None,
+        f"one of {', '.join(REACHES)} or ssh://[user@]host[:port]",
+    )
+    check("python", bool(_PYTHON.fullmatch(text.get("python", ""))), "the name or path of a Python")
+    check("emulated", isinstance(data.get("emulated"), bool), "true or false")
     check(
         "compute_capability",
         bool(re.fullmatch(r"\d{1,2}\.\d", text.get("compute_capability", ""))),

@@ -208,6 +208,7 @@ class LatencyTable:
             "created_utc": self.created_utc,
             "cpu": self.fingerprint.cpu_model,
             "fingerprint": self.fingerprint.digest[:16],
+            "emulated": self.fingerprint.emulated,
             "n_operators": len(self.entries),
             "n_failures": len(self.failures),
             "n_noisy": verdicts.count("noisy"),

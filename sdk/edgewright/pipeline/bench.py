@@ -15,11 +15,12 @@ from edgewright.backends.registry import runtime
 from edgewright.devices.energy import Energy, find_sensors, measure_energy
 from edgewright.devices.profile import DeviceProfile
 from edgewright.devices.throttle import Snapshot, changed, snapshot
-from edgewright.errors import BudgetError, BudgetViolationError, DeviceUnavailableError, RuntimeFailureError
+from edgewright.errors import BudgetError, BudgetViolationError, RuntimeFailureError
 from edgewright.latency.footprint import Footprint, measure_footprint
 from edgewright.latency.measure import MeasureConfig, Measurement, Stopwatch, measure
 from edgewright.pipeline.gauge import known_gauge_ns
 from edgewright.pipeline.progress import SILENT, Progress
+from edgewright.pipeline.runners import require_attached, runner_on
 from edgewright.search.budget import format_cost, parse_budgets
 
 MEASURE = MeasureConfig(min_samples=50)
@@ -178,13 +179,15 @@ def bench_artifact(
         progress: told what is measured.
 
     Raises:
-        DeviceUnavailableError: the device is not attached to this machine.
+        DeviceUnavailableError: the device is not attached to this machine, or cannot be reached.
         RuntimeFailureError: the runtime refuses the file.
         BudgetError: the budget cannot be read.
     """
     profile = device if isinstance(device, DeviceProfile) else DeviceProfile.find(device)
     limit = _read_budget(budget)
-    require_local(profile)
+    require_attached(profile)
+    if not profile.is_local:
+        return _bench_remote(artifact, profile, limit, gauge_ns, vendor=vendor, progress=progress)
     engine = runtime(profile.runtime)
     if gauge_ns is None:
         gauge_ns = known_gauge_ns(tables, profile)
@@ -263,13 +266,43 @@ def _footprint(artifact: Path, profile: DeviceProfile, progress: Progress) -> tu
         return None, str(error)
 
 
-def require_local(profile: DeviceProfile) -> None:
-    """Raise ``DeviceUnavailableError`` unless the device is this machine."""
-    if not profile.is_local:
-        raise DeviceUnavailableError(
-            f"device {profile.name} is not attached to this machine (reach = {profile.reach!r} in "
-            f"{profile.path}); run this on the device itself with a profile whose reach is 'local'"
+def _bench_remote(
+    artifact: Path,
+    profile: DeviceProfile,
+    limit: float | None,
+    gauge_ns: float | None,
+    *,
+    vendor: bool,
+    progress: Progress,
+) -> BenchResult:
+    """Have the agent on a device behind ssh measure; what only this machine can tell is said to be absent."""
+    elsewhere = "the device is behind ssh"
+    with (
+        progress.task(f"measuring {artifact.name} on {profile.name}"),
+        runner_on(profile, progress=progress) as runner,
+    ):
+        before = runner.conditions()
+        measurement = runner.time_alone(
+            artifact,
+            seed=[0],
+            config=MEASURE,
+            attempts=ATTEMPTS,
+            gauge_ns=None if gauge_ns == float("inf") else gauge_ns,
         )
+        throttled = (*before.throttled, *runner.conditions().throttled)
+        version = runner.version
+    return BenchResult(
+        artifact,
+        profile.name,
+        version,
+        profile.threads,
+        measurement,
+        limit,
+        slowed_by=tuple(dict.fromkeys(throttled)),
+        footprint_reason=elsewhere,
+        energy_reason=elsewhere,
+        vendor=NoCrossCheck(elsewhere) if vendor else None,
+    )
 
 
 def _read_budget(text: str) -> float | None:

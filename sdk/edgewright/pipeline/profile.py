@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -9,24 +10,23 @@ from typing import Any
 import numpy as np
 from torch import nn
 
-from edgewright.backends.base import Runtime
-from edgewright.backends.registry import runtime
-from edgewright.devices.conditions import check_gates, read_conditions
-from edgewright.devices.probe import probe
+from edgewright.devices.conditions import check_gates
 from edgewright.devices.profile import DeviceProfile
 from edgewright.errors import DeviceUnavailableError, OutputExistsError, UsageError
 from edgewright.latency.profiler import profile_space
-from edgewright.latency.runner import LocalRunner
+from edgewright.latency.runner import Runner
 from edgewright.latency.table import LatencyTable
 from edgewright.latency.target import PRESETS, ProfileConfig, Target
-from edgewright.pipeline.bench import require_local
 from edgewright.pipeline.compile import device_exporter
 from edgewright.pipeline.progress import SILENT, Progress
+from edgewright.pipeline.runners import runner_on
 from edgewright.pipeline.tables import choose_precision, require_made_for, table_path
 from edgewright.spaces import Architecture, MobileSpace, Operator
 from edgewright.supernet.plain import measured_module, network_from_architecture
 
 N_CALIBRATION = 4  # random inputs for int8 ranges: latency does not depend on their values
+# Converters redirect the process's output and keep global state: one artifact is built at a time.
+_BUILDING = threading.Lock()
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,7 +95,8 @@ def profile_device(
         progress: told what is measured.
 
     Raises:
-        DeviceUnavailableError: the device is not this machine, or its entry gates are not met.
+        DeviceUnavailableError: the device is not attached or cannot be reached, or its entry gates are
+            not met.
         PrecisionError: the device does not offer the precision.
         OutputExistsError: the file holds a table of another machine, or something else.
         MissingExtraError: the runtime is not installed.
@@ -105,52 +106,55 @@ def profile_device(
     chosen = choose_precision(profile, precision)
     if isinstance(preset, str) and preset not in PRESETS:
         raise UsageError(f"unknown preset {preset!r}; known: {', '.join(PRESETS)}")
-    require_local(profile)
-    engine = runtime(profile.runtime)
     path = out or table_path(tables, profile, space, chosen)
-    if path.exists() and not again:
-        return ProfileResult(path, _present(path, profile, chosen, space, engine), reused=True)
-    if faults := check_gates(profile, read_conditions()):
-        raise DeviceUnavailableError(
-            f"{profile.name} is not fit to be measured: {'; '.join(faults)}; mend that, or change "
-            f"[gates] in a copy of {profile.path}"
-        )
-    journal = path.with_name(f".{path.stem}.journal")
-    with progress.task(f"measuring {space.name} on {profile.name}") as task:
-        table = profile_space(
-            space,
-            make_target(profile, space, engine, chosen),
-            journal=journal,
-            seed=seed,
-            config=PRESETS[preset] if isinstance(preset, str) else preset,
-            progress=lambda done, total, what: task.update(done, total, note=what),
-        )
+    with runner_on(profile, progress=progress) as runner:
+        if path.exists() and not again:
+            return ProfileResult(path, _present(path, profile, chosen, space, runner), reused=True)
+        if faults := check_gates(profile, runner.conditions()):
+            raise DeviceUnavailableError(
+                f"{profile.name} is not fit to be measured: {'; '.join(faults)}; mend that, or change "
+                f"[gates] in a copy of {profile.path}"
+            )
+        journal = path.with_name(f".{path.stem}.journal")
+        with progress.task(f"measuring {space.name} on {profile.name}") as task:
+            table = profile_space(
+                space,
+                make_target(profile, space, runner, chosen),
+                journal=journal,
+                seed=seed,
+                config=PRESETS[preset] if isinstance(preset, str) else preset,
+                progress=lambda done, total, what: task.update(done, total, note=what),
+            )
     table = table.save(path)
     journal.unlink(missing_ok=True)
     return ProfileResult(path, table, reused=False)
 
 
 def _present(
-    path: Path, profile: DeviceProfile, precision: str, space: MobileSpace, engine: Runtime
+    path: Path, profile: DeviceProfile, precision: str, space: MobileSpace, runner: Runner
 ) -> LatencyTable:
     """Return the table at ``path`` if it is what would be measured."""
     mend = "give --out for another place, or --again to replace it"
     try:
         table = LatencyTable.load(path)
         require_made_for(table, profile, precision)
-        table.require_device(probe())
-        table.require_runtime(engine.version)
+        table.require_device(runner.fingerprint())
+        table.require_runtime(runner.version)
         table.require_space(space)
     except UsageError as error:
         raise OutputExistsError(f"{path} is there already and is kept: {error}; {mend}") from error
     return table
 
 
-def make_target(profile: DeviceProfile, space: MobileSpace, engine: Runtime, precision: str) -> Target:
+def make_target(profile: DeviceProfile, space: MobileSpace, runner: Runner, precision: str) -> Target:
     """Return a device as the profiler sees it: its runner, and how artifacts for it are made."""
     writer = device_exporter(profile)
 
     def export(module: nn.Module, channels: int, side: int, path: Path) -> None:
+        with _BUILDING:
+            write(module, channels, side, path)
+
+    def write(module: nn.Module, channels: int, side: int, path: Path) -> None:
         images = np.random.default_rng(0).standard_normal((N_CALIBRATION, channels, side, side))
         writer.export(
             module,
@@ -169,7 +173,7 @@ def make_target(profile: DeviceProfile, space: MobileSpace, engine: Runtime, pre
 
     return Target(
         device=profile.name,
-        runner=LocalRunner(engine, threads=profile.threads),
+        runner=runner,
         suffix=writer.suffix,
         precision=precision,
         build=build,

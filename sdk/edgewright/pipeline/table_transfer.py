@@ -7,17 +7,16 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from edgewright.backends.registry import runtime
-from edgewright.devices.conditions import check_gates, read_conditions
-from edgewright.devices.probe import probe
+from edgewright.devices.conditions import check_gates
 from edgewright.devices.profile import DeviceProfile
 from edgewright.errors import DeviceUnavailableError, OutputExistsError, TableError, UsageError
 from edgewright.latency.model import LatencyModel, is_model
+from edgewright.latency.runner import Runner
 from edgewright.latency.table import LatencyTable
 from edgewright.latency.transfer import measure_transfer, plan_transfer
-from edgewright.pipeline.bench import require_local
 from edgewright.pipeline.profile import make_target
 from edgewright.pipeline.progress import SILENT, Progress
+from edgewright.pipeline.runners import runner_on
 from edgewright.pipeline.tables import MAX_ERROR, choose_precision, model_path, require_made_for
 from edgewright.spaces import MobileSpace
 
@@ -115,25 +114,25 @@ def transfer_table(
     known = _load(sources, profile, chosen, alone=alone)
     # Before the device is looked at: what is wrong with the request is told wherever it is made.
     plan = plan_transfer(space, known, n_samples=samples, n_validate=validate, seed=seed)
-    require_local(profile)
     path = out or model_path(tables, profile, space, chosen)
-    if path.exists() and not again:
-        return TransferResult(path, _present(path, profile, chosen, space), reused=True)
-    if faults := check_gates(profile, read_conditions()):
-        raise DeviceUnavailableError(
-            f"{profile.name} is not fit to be measured: {'; '.join(faults)}; mend that, or change "
-            f"[gates] in a copy of {profile.path}"
-        )
-    journal = path.with_name(f".{path.stem}.journal")
-    with progress.task(f"measuring {len(plan.networks)} networks on {profile.name}") as task:
-        model = measure_transfer(
-            space,
-            make_target(profile, space, runtime(profile.runtime), chosen),
-            plan,
-            journal=journal,
-            seed=seed,
-            progress=lambda done, total, what: task.update(done, total, note=what),
-        )
+    with runner_on(profile, progress=progress) as runner:
+        if path.exists() and not again:
+            return TransferResult(path, _present(path, profile, chosen, space, runner), reused=True)
+        if faults := check_gates(profile, runner.conditions()):
+            raise DeviceUnavailableError(
+                f"{profile.name} is not fit to be measured: {'; '.join(faults)}; mend that, or change "
+                f"[gates] in a copy of {profile.path}"
+            )
+        journal = path.with_name(f".{path.stem}.journal")
+        with progress.task(f"measuring {len(plan.networks)} networks on {profile.name}") as task:
+            model = measure_transfer(
+                space,
+                make_target(profile, space, runner, chosen),
+                plan,
+                journal=journal,
+                seed=seed,
+                progress=lambda done, total, what: task.update(done, total, note=what),
+            )
     model = model.save(path)
     journal.unlink(missing_ok=True)
     return TransferResult(path, model, reused=False)
@@ -168,14 +167,16 @@ def _load(
     return known
 
 
-def _present(path: Path, profile: DeviceProfile, precision: str, space: MobileSpace) -> LatencyModel:
+def _present(
+    path: Path, profile: DeviceProfile, precision: str, space: MobileSpace, runner: Runner
+) -> LatencyModel:
     """Return the model at ``path`` if it is of what would be measured."""
     mend = "give --out for another place, or --again to replace it"
     try:
         model = LatencyModel.load(path)
         require_made_for(model, profile, precision)
-        model.require_device(probe())
-        model.require_runtime(runtime(profile.runtime).version)
+        model.require_device(runner.fingerprint())
+        model.require_runtime(runner.version)
         if model.space_digest != space.digest:
             raise TableError(f"it is of {model.space_name}, not of {space.name}")
     except UsageError as error:

@@ -119,6 +119,17 @@ def require_made_for(
         raise ForeignTableError(f"{message}; {mend}, or use it as it is with --allow-foreign")
 
 
+def require_real(table: LatencyTable | LatencyModel, *, allow_foreign: bool = False) -> None:
+    """Raise ``ForeignTableError`` where a table or model was measured on an emulated device."""
+    if table.fingerprint.emulated and not allow_foreign:
+        where = f" ({table.path})" if table.path else ""
+        raise ForeignTableError(
+            f"the latencies of {table.device!r}{where} were measured on an emulated device and mean nothing; "
+            f"measure the device itself with `edgewright profile {table.device}`, or use them as they are "
+            "with --allow-foreign"
+        )
+
+
 @dataclass(frozen=True, slots=True)
 class DeviceCost:
     """Latency on a device as search sees it.
@@ -197,6 +208,7 @@ def device_cost(
     require_made_for(table, profile, chosen, allow_foreign=allow_foreign)
     if isinstance(table, LatencyTable):
         table.require_space(space)
+    require_real(table, allow_foreign=allow_foreign)
     if profile.is_local:
         table.require_device(probe(), allow_foreign=allow_foreign)
         table.require_runtime(runtime(profile.runtime).version, allow_foreign=allow_foreign)

@@ -1,0 +1,197 @@
+"""Everything over real ssh on an emulated Raspberry Pi; in order, since the machine is set up but once."""
+
+import os
+import signal
+import threading
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+from pi.conftest import SPACE
+
+from edgewright.errors import (
+    DeviceUnavailableError,
+    ForeignTableError,
+    OutputExistsError,
+    StorageError,
+    UsageError,
+)
+from edgewright.latency.target import ProfileConfig
+from edgewright.pipeline import bench
+from edgewright.pipeline.devices import check_device, device_parity, prepare_device, probe_device
+from edgewright.pipeline.profile import profile_device
+from edgewright.pipeline.progress import Silent
+from edgewright.pipeline.tables import device_cost
+
+pytestmark = pytest.mark.pi
+CONFIG = ProfileConfig(
+    passes=1, rounds=2, segment=4, warm_ms=0.0, n_fit=3, n_validate=2, network_samples=1, max_repeats=0
+)
+
+
+class Watch(Silent):
+    """A progress that does something once so much is measured, and keeps what it is told."""
+
+    def __init__(self, **actions):
+        self.due = sorted((int(key.removeprefix("at_")), action) for key, action in actions.items())
+        self.said, self.timers = [], []
+
+    @contextmanager
+    def task(self, description, total=None):
+        yield self
+
+    def update(self, done, total=None, note=""):
+        if self.due and done >= self.due[0][0]:
+            # A moment later, when what was reported is being measured.
+            timer = threading.Timer(0.7, self.due.pop(0)[1])
+            timer.start()
+            self.timers.append(timer)
+
+    def say(self, text):
+        self.said.append(text)
+
+
+def cut_links(rig):
+    """Kill every ssh of this process."""
+    for folder in Path("/proc").glob("[0-9]*"):
+        try:
+            command, status = (folder / "cmdline").read_bytes(), (folder / "status").read_text()
+        except OSError:
+            continue
+        if str(rig.work / "config").encode() in command and f"PPid:\t{os.getpid()}\n" in status:
+            os.kill(int(folder.name), signal.SIGKILL)
+
+
+def reboot(rig):
+    rig.stop()
+    rig.start()
+
+
+def statuses(found):
+    return {finding.name: finding.status for finding in found.findings}
+
+
+def test_a_fresh_device_is_told_what_it_lacks(rig, pi):
+    found = check_device(pi)
+    assert statuses(found) == {
+        **dict.fromkeys(("connection", "python", "clock", "disk", "lock", "machine", "conditions"), "ok"),
+        "emulated": "note",
+        "runtime": "wrong",
+    }
+    with pytest.raises(DeviceUnavailableError, match="edgewright device prepare emulated-pi"):
+        found.require()
+
+
+def test_probe_sees_a_raspberry_pi_that_is_emulated(pi):
+    found = probe_device(pi)
+    assert found.machine == "aarch64"
+    assert found.board == "Raspberry Pi 4 Model B Rev 1.5"
+    assert found.isa == ("asimd",)
+    assert found.emulated
+
+
+def test_prepare_installs_the_runtime_and_does_so_once(prepared):
+    pi, first = prepared
+    assert first.version.startswith("ai-edge-litert ")
+    assert len(first.wheels) == 2
+    again = prepare_device(pi)
+    assert again.version == first.version
+    assert again.wheels == ()
+    check_device(pi).require()
+
+
+def test_a_version_that_does_not_exist_is_refused_by_name(prepared):
+    with pytest.raises(UsageError, match=r"ai-edge-litert==99\.9.*--runtime-version"):
+        prepare_device(prepared[0], version="99.9")
+
+
+def test_it_computes_what_this_machine_computes(prepared, artifact):
+    found = device_parity(artifact, prepared[0], n=2)
+    found.require()
+    assert found.max_abs_difference <= 1e-5
+    assert found.relative <= 1e-5
+
+
+def test_a_compiled_network_is_measured(prepared, artifact, monkeypatch):
+    monkeypatch.setattr(bench, "ATTEMPTS", 1)
+    monkeypatch.setattr(bench, "MEASURE", bench.MeasureConfig(min_samples=5, max_samples=5, max_time_ms=1.0))
+    assert bench.bench_artifact(artifact, prepared[0]).measurement.median_ms > 0
+
+
+@pytest.fixture(scope="module")
+def profiled(rig, prepared, tmp_path_factory):
+    """A table that was measured although the link was cut and the device rebooted meanwhile."""
+    watch = Watch(at_3=lambda: cut_links(rig), at_6=lambda: reboot(rig))
+    folder = tmp_path_factory.mktemp("tables")
+    result = profile_device(prepared[0], SPACE, tables=folder, preset=CONFIG, progress=watch)
+    for timer in watch.timers:
+        timer.join()
+    return result, watch, folder
+
+
+def test_a_profile_outlives_a_cut_link_and_a_reboot(profiled):
+    result, watch, _ = profiled
+    assert result.table.covers(SPACE)
+    assert not result.table.failures
+    assert watch.due == []
+    assert len([line for line in watch.said if "connecting again" in line]) == 2
+    assert result.table.validation.n >= 1
+
+
+def test_its_table_is_marked_and_refused_by_search_unless_forced(profiled, prepared):
+    result, _, folder = profiled
+    assert result.table.fingerprint.emulated
+    assert result.table.fingerprint.machine == "aarch64"
+    path = str(prepared[0].path)
+    with pytest.raises(ForeignTableError, match="emulated device"):
+        device_cost(path, SPACE, tables=folder, precision=None, allow_foreign=False)
+    device_cost(path, SPACE, tables=folder, precision=None, allow_foreign=True, allow_inaccurate=True)
+
+
+def test_the_table_is_not_measured_twice(profiled, prepared):
+    assert profile_device(prepared[0], SPACE, tables=profiled[2], preset=CONFIG).reused
+
+
+def test_a_full_disk_is_named_and_what_was_there_is_kept(rig, prepared, artifact):
+    pi, first = prepared
+    models, share = "home/pi/.cache/edgewright/models", "home/pi/.local/share"
+    rig.mount_small_disk(models, 16)
+    try:
+        with pytest.raises(StorageError, match=rf"emulated-pi: no space left on the disk of /{models}"):
+            bench.bench_artifact(artifact, pi)
+    finally:
+        rig.unmount(models)
+    rig.mount_small_disk(share, 2048)
+    try:
+        with pytest.raises(StorageError, match=f"emulated-pi: no space left on the disk of /{share}"):
+            prepare_device(pi)
+    finally:
+        rig.unmount(share)
+    assert prepare_device(pi).version == first.version
+    check_device(pi).require()
+
+
+def test_a_host_key_that_changed_is_refused_with_the_command_that_forgets_it(rig, prepared):
+    known = rig.work / "known_hosts"
+    before = known.read_text()
+    other = (rig.work / "key.pub").read_text().split()[1]
+    known.write_text(f"{before.split()[0]} ssh-ed25519 {other}\n")
+    try:
+        with pytest.raises(DeviceUnavailableError, match=r"HAS CHANGED.*ssh-keygen .*-R"):
+            probe_device(prepared[0])
+        known.write_text("")
+        with pytest.raises(DeviceUnavailableError, match="not known here"):
+            probe_device(prepared[0])
+    finally:
+        known.write_text(before)
+
+
+def test_another_runtime_version_is_told_from_the_one_that_was_measured(profiled, prepared, artifact):
+    pi = prepared[0]
+    done = prepare_device(pi, package="tflite-runtime", version="2.14.0")
+    assert done.version == "tflite-runtime 2.14.0"
+    assert statuses(check_device(pi))["runtime"] == "note"
+    with pytest.raises(
+        OutputExistsError, match=r"measured with ai-edge-litert .*installed is tflite-runtime 2\.14"
+    ):
+        profile_device(pi, SPACE, tables=profiled[2], preset=CONFIG)

@@ -1,0 +1,1 @@
+from doubles.ssh_fixtures import bare_python, device, device_at  # noqa: F401

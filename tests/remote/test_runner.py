@@ -1,0 +1,197 @@
+import os
+import signal
+import threading
+import time
+
+import numpy as np
+import pytest
+from doubles.ssh_device import write_runtime
+
+from edgewright.errors import (
+    DeviceBusyError,
+    DeviceUnavailableError,
+    LinkLostError,
+    MissingExtraError,
+    RuntimeFailureError,
+    StorageError,
+    TableError,
+)
+from edgewright.latency.measure import Interleaved, MeasureConfig
+from edgewright.latency.runner import Refusal
+from edgewright.remote.runner import _results
+
+TURNS = {
+    "seed": [1, 2],
+    "rounds": 3,
+    "warm_ms": 0.1,
+    "samples": 1,
+    "settle": 1,
+    "opening": lambda index: None,
+}
+BRIEF = MeasureConfig(min_samples=10, max_samples=20, max_time_ms=20.0, max_warmup_ms=5.0)
+
+
+@pytest.fixture
+def runner(device):
+    found = device.runner(patience_s=10.0)
+    yield found
+    found.close()
+
+
+def test_artifacts_are_timed_in_turns(device, runner):
+    artifacts = [device.artifact("quick", ms=0.1), device.artifact("slow", ms=1.0)]
+    quick, slow = runner.time_in_turns(artifacts, **TURNS)
+    assert isinstance(quick, Interleaved)
+    assert 0.1 <= quick.warm.median_ms < slow.warm.median_ms
+    assert runner.gauge_ns > 0
+    assert runner.version == "ai-edge-litert 9.9"
+    assert runner.settings() == {"delegate": "XNNPACK", "threads": 1}
+    assert runner.conditions().time_utc
+
+
+def test_the_device_is_waited_for_until_its_core_is_steady(runner):
+    assert 0 <= runner.wait_until_steady(0.2) < 5.0
+
+
+def test_an_artifact_is_timed_alone(device, runner):
+    assert runner.time_alone(device.artifact("network", ms=0.5), seed=[0], config=BRIEF).median_ms >= 0.5
+
+
+def test_outputs_come_back(device, runner):
+    inputs = {"x": np.arange(24, dtype=np.float32).reshape(2, 1, 2, 2, 3)}
+    found = runner.outputs(device.artifact("model"), inputs)
+    assert found["y"].tolist() == [[[66.0] * 4], [[210.0] * 4]]
+
+
+def test_an_artifact_that_crashes_the_runtime_is_refused_and_the_others_go_on(device, runner):
+    artifacts = [
+        device.artifact("first"),
+        device.artifact("crash", crash=signal.SIGSEGV),
+        device.artifact("refused", refuse="an operator of another century"),
+        device.artifact("killed", crash=signal.SIGKILL),
+        device.artifact("last"),
+    ]
+    first, crash, refused, killed, last = runner.time_in_turns(artifacts, **TURNS)
+    assert isinstance(first, Interleaved)
+    assert isinstance(last, Interleaved)
+    assert "signal 11 (SIGSEGV)" in crash.reason
+    assert "another century" in refused.reason
+    assert "SIGKILL, for want of memory" in killed.reason
+    assert len(device.connections()) == 3  # the agent outlives its workers
+
+
+def test_a_runtime_that_hangs_is_ended_and_the_others_go_on(device):
+    runner = device.runner(hung_s=1.5)
+    artifacts = [device.artifact("good"), device.artifact("hang", hang=True)]
+    good, hang = runner.time_in_turns(artifacts, **TURNS)
+    runner.close()
+    assert isinstance(good, Interleaved)
+    assert "no progress for 2 s" in hang.reason
+
+
+@pytest.mark.parametrize(
+    "samples", [[], [float("nan")], [-1.0], [True], ["1 ms"]], ids=["none", "NaN", "negative", "true", "text"]
+)
+def test_samples_that_make_no_sense_are_refused(samples):
+    counts = dict.fromkeys(("n_warmup", "n_dropped", "n_slowed", "n_cpu_time"), 0)
+    item = {kind: {"samples_ms": samples, **counts} for kind in ("cold", "warm")}
+    with pytest.raises(TableError):
+        _results([item], 1)
+
+
+def test_an_artifact_that_crashes_only_while_it_is_timed_is_found(device, runner):
+    artifacts = [device.artifact("good"), device.artifact("late", crash_at=9), device.artifact("fine")]
+    good, late, fine = runner.time_in_turns(artifacts, **TURNS)
+    assert isinstance(good, Interleaved)
+    assert isinstance(fine, Interleaved)
+    assert isinstance(late, Refusal)
+
+
+def test_an_artifact_that_crashes_the_runtime_alone_is_a_failure(device, runner):
+    with pytest.raises(RuntimeFailureError, match="SIGABRT"):
+        runner.time_alone(device.artifact("bad", crash=signal.SIGABRT), seed=[0], config=BRIEF)
+    assert runner.time_alone(device.artifact("good"), seed=[0], config=BRIEF)
+
+
+def test_a_link_that_is_cut_is_made_again_and_the_turn_repeated(device):
+    said = []
+    runner = device.runner(patience_s=10.0, say=said.append)
+    artifact = device.artifact("slow", ms=20.0)
+    cut = threading.Timer(0.5, lambda: os.kill(device.connections()[-1], signal.SIGKILL))
+    cut.start()
+    (found,) = runner.time_in_turns([artifact], **{**TURNS, "rounds": 8})
+    runner.close()
+    assert isinstance(found, Interleaved)
+    assert len(device.connections()) == 4
+    assert len(said) == 1
+    assert "connecting again" in said[0]
+
+
+def test_a_device_that_stays_away_is_given_up_and_one_that_comes_back_is_not(device):
+    runner = device.runner(patience_s=3.0)
+    artifact = device.artifact("model")
+    away = device.folder / "says"
+    away.write_text("ssh: connect to host shelf port 22: Connection refused\n")
+    os.kill(device.connections()[-1], signal.SIGKILL)
+    back = threading.Timer(1.5, away.unlink)
+    back.start()
+    assert isinstance(runner.time_in_turns([artifact], **TURNS)[0], Interleaved)
+    away.write_text("ssh: connect to host shelf port 22: Connection refused\n")
+    os.kill(device.connections()[-1], signal.SIGKILL)
+    started = time.monotonic()
+    with pytest.raises(LinkLostError, match="Connection refused"):
+        runner.time_in_turns([artifact], **TURNS)
+    assert 1.0 < time.monotonic() - started < 10.0
+    runner.close()
+
+
+def test_a_device_that_comes_back_with_another_runtime_is_not_gone_on_with(device):
+    runner = device.runner(patience_s=5.0)
+    share = device.home / ".local" / "share" / "edgewright"
+    write_runtime(share / "other", "10.0")
+    (share / "litert").unlink()
+    (share / "litert").symlink_to("other")
+    os.kill(device.connections()[-1], signal.SIGKILL)
+    with pytest.raises(
+        DeviceUnavailableError, match=r"came back with ai-edge-litert 10.0 where it had .* 9.9"
+    ):
+        runner.conditions()
+    runner.close()
+
+
+def test_a_device_that_never_answered_is_not_waited_for(device):
+    (device.folder / "says").write_text("ssh: connect to host shelf port 22: Connection refused\n")
+    started = time.monotonic()
+    with pytest.raises(DeviceUnavailableError, match="Connection refused"):
+        device.runner()
+    assert time.monotonic() - started < 5.0
+
+
+def test_a_device_without_the_runtime_names_the_command_that_brings_it(device_at, bare_python):
+    device = device_at(runtime=False, python=bare_python)
+    with pytest.raises(MissingExtraError, match="edgewright device prepare shelf"):
+        device.runner()
+
+
+def test_a_held_device_is_told_at_once(device, runner):
+    with pytest.raises(DeviceBusyError):
+        device.runner()
+
+
+def test_a_full_disk_ends_the_profile_and_names_the_folder(device, runner):
+    models = device.cache / "models"
+    models.parent.mkdir(parents=True, exist_ok=True)
+    models.write_text("in the way")
+    with pytest.raises(StorageError, match=f"shelf: cannot write below {models}"):
+        runner.time_in_turns([device.artifact("model")], **TURNS)
+
+
+def test_an_artifact_that_is_not_here_is_told(device, runner):
+    with pytest.raises(RuntimeFailureError, match="does not exist; compile it"):
+        runner.time_in_turns([device.folder / "none.tflite"], **TURNS)
+
+
+def test_a_device_that_its_profile_calls_emulated_is(device):
+    runner = device.runner(emulated=True)
+    assert runner.fingerprint().emulated
+    runner.close()
