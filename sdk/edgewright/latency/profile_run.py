@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from pathlib import Path
-from typing import TypeVar
+from typing import NamedTuple, TypeVar
 
 import numpy as np
 
@@ -38,6 +38,15 @@ from edgewright.spaces.operator import Operator, with_leads
 NETWORK_SETTLE = 4  # calls after which a network's latency in turns stops falling
 Report = Callable[[float, float, str], None]
 _Some = TypeVar("_Some", Operator, Architecture)
+
+
+class _Turn(NamedTuple):
+    """How something is timed when its turn comes; see ``Runner.time_in_turns``."""
+
+    rounds: int
+    warm_ms: float
+    samples: int
+    settle: int
 
 
 class ProfileRun:
@@ -80,22 +89,24 @@ class ProfileRun:
         for number in range(self.config.passes + self.config.max_repeats):
             if number < self.config.passes:
                 operators = self._due(self.operators, number + 1)
-                networks = self._due(tuple(self.roles), number + 1)
+                wanted = -(-self.config.network_visits * (number + 1) // self.config.passes)
+                networks = self._due_networks(wanted)
             else:
                 repeating_since = repeating_since or time.monotonic()
                 if time.monotonic() - repeating_since > self.config.repeat_s:
                     break
-                operators, networks = self._tainted(self.operators), self._tainted(tuple(self.roles))
-            if not operators and not networks:
+                operators = self._tainted(self.operators, self.config.passes)
+                networks = [self._tainted(tuple(self.roles), self.config.network_visits)]
+            if not operators and not any(networks):
                 continue
             self._measure_pass(number, operators, networks)
-            wanted: Sequence[Subject] = self.space.all_operators() if self.operators else tuple(self.roles)
-            if not any(self.ledger.visits[subject] for subject in wanted):
+            planned: Sequence[Subject] = self.space.all_operators() if self.operators else tuple(self.roles)
+            if not any(self.ledger.visits[subject] for subject in planned):
                 failures = self.ledger.failures
                 reason = next(iter(failures.values())) if failures else "no reason given"
                 what = "operators" if self.operators else "networks"
                 raise RuntimeFailureError(
-                    f"{self.runner.version} ran none of the {len(wanted)} {what} of "
+                    f"{self.runner.version} ran none of the {len(planned)} {what} of "
                     f"{self.space.name}; the first failed because: {reason}"
                 )
 
@@ -104,36 +115,36 @@ class ProfileRun:
         found = self.ledger
         return [s for s in subjects if s not in found.failures and len(found.visits[s]) < visits]
 
-    def _tainted(self, subjects: Sequence[_Some]) -> list[_Some]:
+    def _due_networks(self, visits: int) -> list[list[Architecture]]:
+        """Return the networks of each round of visits that is still to be made."""
+        least = min((len(self.ledger.visits[arch]) for arch in self.roles), default=visits)
+        return [self._due(tuple(self.roles), number) for number in range(least + 1, visits + 1)]
+
+    def _tainted(self, subjects: Sequence[_Some], visits: int) -> list[_Some]:
         """Return what was visited and never clean, unless it had its repeats."""
-        found, limit = self.ledger, self.config.passes + self.config.max_repeats
+        found, limit = self.ledger, visits + self.config.max_repeats
         return [s for s in subjects if 0 < len(found.visits[s]) < limit and not found.clean(s)]
 
-    def _measure_pass(self, number: int, operators: list[Operator], networks: list[Architecture]) -> None:
-        """Visit each once: segments of operators with segments of networks in between."""
+    def _measure_pass(
+        self, number: int, operators: list[Operator], networks: Sequence[list[Architecture]]
+    ) -> None:
+        """Visit operators once and networks once a list, segments of the ones between the others'."""
         done = sum(map(len, self.ledger.anchors.values()))
         rng = np.random.default_rng([self.seed, 2, number, done])
         config = self.config
         segments = _deal(operators, config.segment, rng) or [[]]
-        queue = _deal(networks, config.network_segment, rng)
+        queue = [group for some in networks for group in _deal(some, config.network_segment, rng)]
         shares = np.linspace(0, len(queue), len(segments) + 1).round().astype(int)
         for segment, start, stop in zip(segments, shares, shares[1:], strict=False):
             if segment:
                 self._report(f"{len(segment)} operators")
-                self._visit(segment, rng, warm_ms=config.warm_ms, samples=1, settle=1)
+                self._visit(segment, rng, _Turn(config.rounds, config.warm_ms, 1, 1))
             for group in queue[start:stop]:
                 self._report("whole networks")
-                self._visit(group, rng, warm_ms=0.0, samples=config.network_samples, settle=NETWORK_SETTLE)
+                turn = _Turn(config.network_rounds, 0.0, config.network_samples, NETWORK_SETTLE)
+                self._visit(group, rng, turn)
 
-    def _visit(
-        self,
-        subjects: Sequence[Subject],
-        rng: np.random.Generator,
-        *,
-        warm_ms: float,
-        samples: int,
-        settle: int,
-    ) -> None:
+    def _visit(self, subjects: Sequence[Subject], rng: np.random.Generator, turn: _Turn) -> None:
         """Time some operators or some networks in turns, the anchor behind them."""
         built: list[Subject] = []
         paths: list[Path] = []
@@ -150,10 +161,10 @@ class ProfileRun:
         results = self.runner.time_in_turns(
             paths,
             seed=[int(value) for value in rng.integers(0, 2**31, 4)],
-            rounds=self.config.rounds,
-            warm_ms=warm_ms,
-            samples=samples,
-            settle=settle,
+            rounds=turn.rounds,
+            warm_ms=turn.warm_ms,
+            samples=turn.samples,
+            settle=turn.settle,
             opening=lambda index: self._try(built[index]),
         )
         measured: list[tuple[Subject, Interleaved]] = []
@@ -217,10 +228,14 @@ class ProfileRun:
     def _report(self, what: str) -> None:
         if self.progress is None:
             return
-        found, passes = self.ledger, self.config.passes
-        subjects = [s for s in self._subjects() if s not in found.failures]
-        done = sum(min(len(found.visits[s]), passes) for s in subjects)
-        self.progress(float(done), float(len(subjects) * passes), what)
+        found, config = self.ledger, self.config
+        wanted = {
+            subject: config.passes if isinstance(subject, Operator) else config.network_visits
+            for subject in self._subjects()
+            if subject not in found.failures
+        }
+        done = sum(min(len(found.visits[subject]), visits) for subject, visits in wanted.items())
+        self.progress(float(done), float(sum(wanted.values())), what)
 
     def table(self, fingerprint: Fingerprint) -> LatencyTable:
         """Return the table without correction."""

@@ -16,15 +16,18 @@ class ProfileConfig:
     """How thoroughly to measure.
 
     Attributes:
-        passes: visits to every operator and network, each in another segment and at another time.
+        passes: visits to every operator, each in another segment and at another time.
         max_visits: to operators, in all passes together; a large space gets fewer passes, at least one.
-        rounds: turns of a visit.
+        rounds: turns of a visit to an operator.
         segment: operators that are open and timed in turns, the anchor not counted.
         warm_ms: time that the warm calls of a sample fill.
         n_fit: whole networks that the correction is fitted on.
         n_validate: whole networks that judge it.
+        network_visits: visits to every network, spread over the whole profile: a machine's speed
+            wanders by percents within minutes, and a network's error averages out over nothing else.
+        network_rounds: turns of a visit to a network.
         network_segment: networks that are open and timed in turns.
-        network_samples: samples of a round's turn of a network.
+        network_samples: samples of a turn of a network.
         max_repeats: further passes over what was tainted.
         repeat_s: time after which no further pass begins.
         wait_s: time to wait, all in all, for moments in which nobody slows the core.
@@ -38,6 +41,8 @@ class ProfileConfig:
     warm_ms: float = 0.3
     n_fit: int = 30
     n_validate: int = 40
+    network_visits: int = 4
+    network_rounds: int = 4
     network_segment: int = 12
     network_samples: int = 6
     max_repeats: int = 4
@@ -52,7 +57,14 @@ class ProfileConfig:
 
 PRESETS: dict[str, ProfileConfig] = {
     "quick": ProfileConfig(
-        passes=2, rounds=7, n_fit=16, n_validate=16, network_samples=4, repeat_s=20.0, wait_s=15.0
+        passes=2,
+        rounds=7,
+        n_fit=16,
+        n_validate=16,
+        network_visits=2,
+        network_samples=4,
+        repeat_s=20.0,
+        wait_s=15.0,
     ),
     "default": ProfileConfig(),
     "thorough": ProfileConfig(
@@ -61,7 +73,7 @@ PRESETS: dict[str, ProfileConfig] = {
         rounds=20,
         n_fit=60,
         n_validate=100,
-        network_samples=10,
+        network_visits=8,
         repeat_s=600.0,
         wait_s=300.0,
     ),
