@@ -4,7 +4,8 @@ JSON lines, each synced. The first names what is measured (``identity``); a proc
 appends ``started``. A line that a crash tore apart is cut off. Format history:
 
 * schema 1: records of kind ``header``, ``started``, ``trying``, ``segment``, ``failure``, ``network``.
-* schema 2: a ``segment`` holds visits to operators or to networks; operators stand behind their leads.
+* schema 2: a ``segment`` holds visits to operators or to networks; operators stand behind their leads;
+  ``opened`` ends a row of ``trying``.
 """
 
 from __future__ import annotations

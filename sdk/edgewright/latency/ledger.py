@@ -123,12 +123,18 @@ def subject_key(subject: Subject) -> str:
 
 
 def crashes(records: Iterable[Record]) -> dict[str, int]:
-    """Return how often each subject was the last that was tried before a process ended, by its key."""
-    counts: dict[str, int] = defaultdict(int)
+    """Return what the last processes ended at, one after another without progress, and how many they were.
+
+    What crashes a runtime does so each time, at the same place, and nothing gets further; a user's
+    own kills fall anywhere. One key at most.
+    """
+    counts: dict[str, int] = {}
     last: str | None = None
     for record in _with_end(records):
         if record["kind"] == "started" and last is not None:
-            counts[last] += 1
+            counts = {last: counts.get(last, 0) + 1}
+        elif record["kind"] in ("opened", "segment", "failure"):
+            counts = {}
         last = record["key"] if record["kind"] == "trying" else None
     return counts
 

@@ -165,7 +165,7 @@ class ProfileRun:
             warm_ms=turn.warm_ms,
             samples=turn.samples,
             settle=turn.settle,
-            opening=lambda index: self._try(built[index]),
+            opening=lambda index: self._try(built[index] if index < len(built) else None),
         )
         measured: list[tuple[Subject, Interleaved]] = []
         for subject, result in zip(built, results, strict=True):
@@ -199,9 +199,12 @@ class ProfileRun:
         arch = subject
         return self.workshop.artifact(repr(arch), lambda path: self.target.build_network(arch, path))
 
-    def _try(self, subject: Subject) -> None:
-        """Note what is opened, so that a crash is laid at its door."""
-        self.log.append({"kind": "trying", "key": subject_key(subject)}, sync=False)
+    def _try(self, subject: Subject | None) -> None:
+        """Note what is opened, so that a crash is laid at its door, and that all of it is open."""
+        opened: Record = {"kind": "opened"}
+        self.log.append(
+            opened if subject is None else {"kind": "trying", "key": subject_key(subject)}, sync=False
+        )
 
     def _fail(self, subject: Subject, reason: str) -> None:
         if subject not in self.ledger.failures:

@@ -100,7 +100,7 @@ class Runner(Protocol):
             samples: warm samples of a visit.
             settle: calls of a visit before them that are not recorded.
             opening: called with the index of each artifact before it is opened and run once, so that
-                a crash can be laid at its door.
+                a crash can be laid at its door, and with their number when all are open.
 
         Raises:
             DeviceUnavailableError, MissingExtraError, PrecisionError, StorageError: the machine
@@ -272,6 +272,7 @@ class LocalRunner:
                     raise
                 except SDKError as error:
                     found[index] = Refusal(str(error))
+            opening(len(artifacts))
             if runs:
                 results = measure_interleaved(
                     [run for run, _ in runs.values()],
