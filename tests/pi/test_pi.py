@@ -34,7 +34,7 @@ class Watch(Silent):
 
     def __init__(self, **actions):
         self.due = sorted((int(key.removeprefix("at_")), action) for key, action in actions.items())
-        self.said, self.timers = [], []
+        self.said = []
 
     @contextmanager
     def task(self, description, total=None):
@@ -42,10 +42,7 @@ class Watch(Silent):
 
     def update(self, done, total=None, note=""):
         if self.due and done >= self.due[0][0]:
-            # A moment later, when what was reported is being measured.
-            timer = threading.Timer(0.7, self.due.pop(0)[1])
-            timer.start()
-            self.timers.append(timer)
+            self.due.pop(0)[1]()
 
     def say(self, text):
         self.said.append(text)
@@ -121,11 +118,10 @@ def test_a_compiled_network_is_measured(prepared, artifact, monkeypatch):
 @pytest.fixture(scope="module")
 def profiled(rig, prepared, tmp_path_factory):
     """A table that was measured although the link was cut and the device rebooted meanwhile."""
-    watch = Watch(at_3=lambda: cut_links(rig), at_6=lambda: reboot(rig))
+    cut = threading.Timer(1.0, lambda: cut_links(rig))  # when the first segment is on its way or measured
+    watch = Watch(at_0=cut.start, at_4=lambda: reboot(rig))
     folder = tmp_path_factory.mktemp("tables")
     result = profile_device(prepared[0], SPACE, tables=folder, preset=CONFIG, progress=watch)
-    for timer in watch.timers:
-        timer.join()
     return result, watch, folder
 
 
