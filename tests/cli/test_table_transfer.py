@@ -79,7 +79,7 @@ def test_what_is_there_of_something_else_is_kept(transfer, tmp_path):
 def test_wrong_requests_are_told_in_one_line(transfer, chain, tmp_path):
     transfer(source=False).refusal(2, "no source", "--from TABLE", "--alone")
     transfer("--alone").refusal(2, "--alone takes no source")
-    transfer("--alone", "--samples", "6", source=False).refusal(2, "at least 20 are needed")
+    transfer("--alone", "--samples", "6", source=False).refusal(2, "at least 10 are needed")
     transfer("--samples", "2").refusal(2, "at least 4 are needed")
     transfer(source=tmp_path / "none.json").refusal(2, "does not exist")
     transfer(source=chain.table("cpu")).refusal(2, "is a table of local-cpu-onnxruntime itself")

@@ -4,23 +4,28 @@ import numpy as np
 import pytest
 from doubles.fake_device import FakeDevice, law_ms, network_law_ms
 from doubles.fake_spaces import small_space
+from doubles.ofa_problem import data_folder
 
 from edgewright.errors import MissingEntryError, TableError
 from edgewright.latency.encoding_features import EncodingFeatures, moved_elements
 from edgewright.latency.encoding_predictor import (
+    SPREAD,
     EncodingPredictor,
     SourceModel,
     model_covers,
     prior_of,
     source_costs,
 )
+from edgewright.latency.few_shot import log_normal
 from edgewright.latency.measure import Measurement
 from edgewright.latency.model import SourceCosts
 from edgewright.latency.profiler import profile_space
 from edgewright.latency.records import NetworkRecord
 from edgewright.latency.target import ProfileConfig
 from edgewright.latency.transfer import measure_transfer, plan_transfer
-from edgewright.spaces import find_space
+from edgewright.latency.validation import spearman
+from edgewright.regression.transfer import Posterior, choose
+from edgewright.spaces import Architecture, find_space
 
 CONFIG = ProfileConfig(passes=1, rounds=4, n_fit=12, n_validate=4, max_repeats=0)
 SPACE = "mobilenetv3-small-image@16+24+32:4"
@@ -150,3 +155,29 @@ def test_sources_with_networks_teach_how_far_they_are_followed(space, table):
     _, taught = prior_of(space, pool, sources, tables)
     _, default = prior_of(space, pool, sources[:1], tables[:1])
     assert taught[-1] < default[-1]
+
+
+@pytest.mark.shared
+@pytest.mark.skipif(data_folder() is None, reason="no ../shared/data; give its place in EDGEWRIGHT_DATA")
+@pytest.mark.parametrize(
+    ("device", "n", "max_error", "min_spearman"),
+    [("v100_64", 10, 0.03, 0.99), ("v100_64", 50, 0.02, 0.99), ("2080ti_64", 50, 0.03, 0.99)],
+)
+def test_chosen_networks_alone_predict_published_ones(device, n, max_error, min_spearman):
+    """OFA-MobileNetV3 on GPUs, measured end to end by HELP's authors: no table exists of them."""
+    space = find_space("mobilenetv3-w1.0")
+    with np.load(data_folder() / "gpu_latency_5000.npz") as data:
+        rows = zip(data["r"][:1300], data["d"], data["ks"], data["e"], strict=False)
+        archs = [
+            Architecture(int(r), *(tuple(map(int, part)) for part in (d, ks, e))) for r, d, ks, e in rows
+        ]
+        ms = data[f"lat_ms_{device}"][:1300]
+    X = np.stack([space.encode(arch) for arch in archs])
+    frame, weights = prior_of(space, X[:300], [], [])
+    points = frame.points(EncodingFeatures(space)(X), np.zeros((len(X), 0)))
+    chosen = choose(points.take(slice(0, 300)), weights, n)
+    known = Posterior(points.take(chosen), np.log(ms[chosen]), weights, spread=SPREAD)
+    found = log_normal(known.predict(points.take(slice(300, None))))
+    assert np.abs(found.mean / ms[300:] - 1).mean() < max_error
+    assert spearman(found.mean, ms[300:]) > min_spearman
+    assert (np.abs(found.mean - ms[300:]) < 1.96 * found.std).mean() > 0.9

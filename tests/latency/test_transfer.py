@@ -99,7 +99,7 @@ def test_too_few_networks_that_run_are_refused(space, table, tmp_path):
     ("n_samples", "n_validate", "sources", "said"),
     [
         (3, 0, True, "at least 4 are needed; give --samples 4"),
-        (10, 0, False, "at least 20 are needed; give --samples 20"),
+        (9, 0, False, "at least 10 are needed; give --samples 10"),
         (10, -1, True, "say too little"),
         (200, 200, True, "more than the 300"),
     ],

@@ -28,7 +28,7 @@ def transfer(
     samples: Annotated[int, typer.Option(help="Whole networks to measure and learn from.")] = 10,
     validate: Annotated[int, typer.Option(help="Further networks to measure, to judge it.")] = 0,
     alone: Annotated[
-        bool, typer.Option("--alone", help="Without any source; takes 20 samples or more.")
+        bool, typer.Option("--alone", help="Without any source; takes 10 samples or more.")
     ] = False,
     precision: Precision = None,
     tables: Tables = DEFAULT_TABLES,

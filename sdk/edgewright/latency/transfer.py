@@ -33,7 +33,7 @@ from edgewright.spaces.mobile import MobileSpace
 
 POOL = 300  # networks that stand for the space
 MIN_SAMPLES = 4  # with sources
-MIN_ALONE = 20  # without
+MIN_ALONE = 10  # without
 NETWORKS = ProfileConfig()  # whole networks are visited as thoroughly as in a profile
 
 
