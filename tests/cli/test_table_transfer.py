@@ -37,6 +37,14 @@ def test_few_measurements_make_a_model_that_search_takes(transfer, edgewright, c
     assert "measured earlier; --again measures anew" in again.out
     assert "error on 4 networks that it has not seen" in again.out
 
+    shown = edgewright("table", "show", made["model"], "--json").json()
+    assert shown["table_id"] == made["table_id"]
+    assert "error on unseen networks" in edgewright("table", "show", made["model"]).out
+    edgewright("table", "show", made["model"], "--pick", "smallest").refusal(2, "knows whole networks")
+    assert edgewright("table", "validate", made["model"], "--json").json()["valid"]
+    told = edgewright("table", "validate", made["model"], "--space", "mobilenetv3-small-image@24:4")
+    told.refusal(2, "networks that are not in it", "edgewright table transfer")
+
     cost = device_cost(
         "cpu", chain.space, tables=tables, precision=None, allow_foreign=False, allow_inaccurate=True
     )

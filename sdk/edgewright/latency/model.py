@@ -202,7 +202,7 @@ def is_model(path: Path) -> bool:
     """Return whether a file says that it is a latency model, whole or not."""
     try:
         data = json.loads(path.read_text("utf-8"))
-    except (OSError, ValueError):
+    except (OSError, ValueError, RecursionError):
         return False
     return isinstance(data, dict) and data.get("kind") == KIND
 

@@ -11,9 +11,11 @@ from edgewright.errors import TableError, UsageError
 from edgewright.files import parse_json, read_json
 from edgewright.latency.breakdown import OperatorCost, breakdown
 from edgewright.latency.imported import ImportedTable, imported_from_json, is_imported
+from edgewright.latency.model import is_model
 from edgewright.latency.predictor import NEVER_MS
 from edgewright.latency.records import architecture_from_json
 from edgewright.latency.table import LatencyTable
+from edgewright.pipeline.model_show import describe_model, validate_model
 from edgewright.pipeline.tabulate import columns
 from edgewright.spaces import Architecture, MobileSpace, Operator, find_space
 
@@ -38,6 +40,8 @@ def describe_table(
         TableError: the file is no table, or imported from a format without operators of a space.
         UsageError: the network cannot be read.
     """
+    if is_model(path):
+        return describe_model(path, by_operator=network is not None or pick is not None)
     imported = open_imported(path)
     table = LatencyTable.load(path) if imported is None or imported.operators else None
     if imported is not None:
@@ -72,6 +76,8 @@ def validate_table(path: Path, space: str | None) -> tuple[dict[str, Any], str]:
         ForeignTableError: it was measured on another machine or with another version of its runtime.
         MissingExtraError: its runtime is not installed.
     """
+    if is_model(path):
+        return validate_model(path, space)
     imported = open_imported(path)
     if imported is not None:
         return _validate_imported(imported, path, space)

@@ -1,0 +1,72 @@
+"""What a latency model says of itself, and whether it may be used."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from edgewright.backends.registry import runtime
+from edgewright.devices.probe import probe
+from edgewright.errors import UsageError
+from edgewright.latency.encoding_predictor import EncodingPredictor
+from edgewright.latency.model import LatencyModel
+from edgewright.pipeline.tabulate import columns
+from edgewright.spaces import find_space
+
+
+def describe_model(path: Path, *, by_operator: bool) -> tuple[dict[str, Any], str]:
+    """Return what a model says of itself, as JSON values and as text.
+
+    Args:
+        path: the file.
+        by_operator: whether a network was to be broken down, which a model cannot.
+
+    Raises:
+        TableError: the file is faulty.
+        UsageError: a network was to be broken down.
+    """
+    model = LatencyModel.load(path)
+    if by_operator:
+        raise UsageError(
+            f"{path} is a latency model, which knows whole networks and no operators; a cost is broken down "
+            f"by a table: edgewright profile {model.device} --space '{model.space_name}'"
+        )
+    value = model.summary()
+    facts = {key: item for key, item in value.items() if key != "validation"}
+    error = {key: item for key, item in (value["validation"] or {}).items() if key != "worst"}
+    facts["error on unseen networks"] = "" if error else "never measured"
+    facts |= {f"  {key}": item for key, item in error.items()}
+    return value, columns([(key, _text(item)) for key, item in facts.items()], ("of this model", ""))
+
+
+def validate_model(path: Path, space: str | None) -> tuple[dict[str, Any], str]:
+    """Check a model; return its verdict and its error figures as JSON values and text.
+
+    Raises:
+        TableError: the file is faulty, or of other networks.
+        ForeignTableError: it was measured on another machine or with another version of its runtime.
+        MissingExtraError: its runtime is not installed.
+    """
+    model = LatencyModel.load(path)
+    wanted = find_space(space or model.space_name)
+    EncodingPredictor(model, wanted)
+    model.require_device(probe())
+    model.require_runtime(runtime(model.runtime).version)
+    found = model.validation
+    value = {"table": str(path), "table_id": model.table_id, "valid": True, "space": wanted.name}
+    value |= {"imported": False, "kind": "latency model", "validation": found.to_json() if found else None}
+    lines = [f"{path}: whole, unedited, of this machine, covers {wanted.name}"]
+    if model.leave_one_out_percent is not None:
+        lines.append(f"each network from the others: {model.leave_one_out_percent:.1f} % off on average")
+    if found is not None:
+        lines.append(
+            f"error on {found.n} networks that it has not seen: {found.mape_percent:.1f} % on average, "
+            f"{found.p95_percent:.1f} % for 95 % of them, Spearman {found.spearman:.3f}"
+        )
+    return value, "\n".join(lines)
+
+
+def _text(item: Any) -> str:
+    if isinstance(item, float):
+        return f"{item:.4g}"
+    return ", ".join(map(_text, item)) if isinstance(item, (list, tuple)) else str(item)
