@@ -11,7 +11,8 @@ from numpy.typing import NDArray
 
 from edgewright.errors import ArchitectureError, SpaceError
 from edgewright.files import digest_of
-from edgewright.spaces.architecture import Architecture, FloatArray, IntArray
+from edgewright.spaces.architecture import Architecture, IntArray
+from edgewright.spaces.mobile_costs import MobileCostTable
 from edgewright.spaces.operator import Operator, make_divisible
 
 
@@ -269,7 +270,7 @@ class MobileSpace:
                 for r in self.resolutions
             ]
         )
-        return MobileCostTable(self, fixed, blocks)
+        return MobileCostTable(fixed, blocks, self.depths, self.max_depth)
 
     def stem(self, resolution: int) -> Operator:
         """Return the first convolution."""
@@ -325,28 +326,3 @@ class MobileSpace:
             act="h_swish",
             residual=False,
         )
-
-
-@dataclass(frozen=True)
-class MobileCostTable:
-    """Additive costs of a :class:`MobileSpace` as arrays.
-
-    Attributes:
-        space: whose encodings are read.
-        fixed: stem, first block and head, ``(n_resolutions,)``.
-        blocks: ``(n_resolutions, n_slots, n_kernels, n_expands)``.
-    """
-
-    space: MobileSpace
-    fixed: FloatArray
-    blocks: FloatArray
-
-    def __call__(self, X: IntArray) -> FloatArray:
-        """Return the cost of each row of ``X`` ``(n, n_var)`` as ``(n,)``."""
-        n_slots, start = self.space.n_slots, 1 + len(self.space.stages)
-        resolution = X[:, :1]  # (n, 1)
-        kernels = X[:, start : start + n_slots]
-        expands = X[:, start + n_slots :]
-        costs = self.blocks[resolution, np.arange(n_slots), kernels, expands]  # (n, n_slots)
-        total: FloatArray = self.fixed[resolution[:, 0]] + (costs * self.space.active_slots(X)).sum(axis=1)
-        return total
