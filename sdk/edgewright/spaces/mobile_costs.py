@@ -55,7 +55,8 @@ class MobileCostTable:
     @property
     def _n_entries(self) -> int:
         n_resolutions, _, n_kernels, n_expands = self.blocks.shape
-        return int(n_resolutions) * len(self.depths) * int(n_kernels * n_expands) ** self.max_depth
+        n_networks: int = int(n_kernels * n_expands) ** self.max_depth
+        return int(n_resolutions) * len(self.depths) * n_networks
 
     @cached_property
     def _stages(self) -> FloatArray:
