@@ -21,6 +21,7 @@ import numpy as np
 from edgewright.backends.base import TensorSpec
 from edgewright.devices.conditions import Conditions
 from edgewright.devices.probe import Fingerprint
+from edgewright.devices.throttle import Snapshot
 from edgewright.errors import ExportError, RuntimeFailureError
 from edgewright.latency.runner import LocalRunner
 from edgewright.latency.stopwatch import Stopwatch
@@ -112,6 +113,7 @@ class FakeDevice:
     nap_s: float = 0.0
     builds: dict[str, int] = field(default_factory=dict)
     preempted: int = 0
+    throttled: tuple[str, ...] = ()
     disturbance: Callable[[int], None] | None = None
     runs: int = 0
     name: str = "onnxruntime"
@@ -130,6 +132,9 @@ class FakeDevice:
 
     def stopwatch(self, threads: int) -> Stopwatch:
         return Stopwatch(self.clock, preemptions=lambda: self.preempted)
+
+    def snapshot(self, *, gpus: bool) -> Snapshot:
+        return Snapshot(clock_mhz=1000.0, temperature_c=40.0, throttled=self.throttled)
 
     # Runtime
 

@@ -157,6 +157,14 @@ def test_a_segment_that_met_a_busy_machine_is_measured_again(space, tmp_path):
         assert entry.median_ms == pytest.approx(measured_law_ms(operator), abs=1e-4)
 
 
+def test_what_was_measured_while_the_machine_held_itself_back_is_told_and_measured_again(space, tmp_path):
+    device = FakeDevice(throttled=("under-voltage",))
+    table = run(space, device, tmp_path)
+    assert {entry.verdict for entry in table.entries.values()} == {"throttled"}
+    assert table.networks[0].measurement.throttled == ("under-voltage",)
+    assert set(visits(tmp_path / "j").values()) == {CONFIG.passes + CONFIG.max_repeats}
+
+
 def test_an_operator_that_takes_the_process_down_again_and_again_is_given_up(space, tmp_path):
     operator = space.block(1, 8, 3, 3)
     run_until_stopped(space, tmp_path)

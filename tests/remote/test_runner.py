@@ -94,7 +94,7 @@ def test_a_runtime_that_hangs_is_ended_and_the_others_go_on(device):
 )
 def test_samples_that_make_no_sense_are_refused(samples):
     counts = dict.fromkeys(("n_warmup", "n_dropped", "n_slowed", "n_cpu_time"), 0)
-    item = {kind: {"samples_ms": samples, **counts} for kind in ("cold", "warm")}
+    item = {kind: {"samples_ms": samples, "throttled": [], **counts} for kind in ("cold", "warm")}
     with pytest.raises(TableError):
         _results([item], 1)
 

@@ -108,8 +108,8 @@ class Ledger:
 
 
 def is_slowed(measurement: Measurement) -> bool:
-    """Return whether samples had to be kept beside which others slowed the core."""
-    return measurement.n_slowed + measurement.n_cpu_time > 0
+    """Return whether others slowed the core beside kept samples, or the machine held itself back."""
+    return measurement.n_slowed + measurement.n_cpu_time > 0 or bool(measurement.throttled)
 
 
 def subject_to_json(subject: Subject) -> dict[str, Any]:

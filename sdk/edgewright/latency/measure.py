@@ -61,6 +61,7 @@ class Measurement:
         n_slowed: samples kept although others slowed the core, since there were too few without.
         n_cpu_time: samples that are the thread's processor time, since no call of this length
             was left undisturbed; wall-clock time otherwise.
+        throttled: why the machine held itself back meanwhile (heat, power), as far as it tells.
     """
 
     samples_ms: tuple[float, ...]
@@ -68,6 +69,7 @@ class Measurement:
     n_dropped: int = 0
     n_slowed: int = 0
     n_cpu_time: int = 0
+    throttled: tuple[str, ...] = ()
 
     @property
     def n(self) -> int:
@@ -97,7 +99,9 @@ class Measurement:
 
     @property
     def verdict(self) -> str:
-        """``ok``, or ``noisy``: the median is not known to within 2.5 %, or is of a disturbed machine."""
+        """``ok``, ``throttled``, or ``noisy``: not known to within 2.5 %, or of a disturbed machine."""
+        if self.throttled:
+            return "throttled"
         disturbed = 2 * (self.n_slowed + self.n_cpu_time) > self.n
         return "noisy" if disturbed or self.interval_ms > NOISY_SHARE * self.median_ms else "ok"
 
@@ -109,13 +113,14 @@ class Measurement:
             "n_dropped": self.n_dropped,
             "n_slowed": self.n_slowed,
             "n_cpu_time": self.n_cpu_time,
+            "throttled": list(self.throttled),
         }
 
     @classmethod
     def from_json(cls, data: Any) -> Measurement:
         """Return what ``to_json`` described. Raises ``TableError`` for absurd samples."""
         names = ("n_warmup", "n_dropped", "n_slowed", "n_cpu_time")
-        keys = {"samples_ms", *names}
+        keys = {"samples_ms", "throttled", *names}
         if not isinstance(data, dict) or set(data) != keys:
             raise TableError(f"a measurement needs exactly the keys {sorted(keys)}")
         samples = data["samples_ms"]
@@ -126,10 +131,13 @@ class Measurement:
                 raise TableError(f"a sample must be a number of milliseconds, got {value!r}")
             if not 0 < value < 1e7:
                 raise TableError(f"a sample must be positive and below 10,000 s, got {value!r} ms")
-        counts = tuple(data[name] for name in names)
-        if any(type(count) is not int or count < 0 for count in counts):
+        counts: dict[str, int] = {name: data[name] for name in names}
+        if any(type(count) is not int or count < 0 for count in counts.values()):
             raise TableError(f"{', '.join(names)} must be counts, got {counts}")
-        return cls(tuple(map(float, samples)), *counts)
+        throttled = data["throttled"]
+        if not isinstance(throttled, list) or not all(isinstance(reason, str) for reason in throttled):
+            raise TableError(f"throttled must be a list of reasons, got {throttled!r:.80}")
+        return cls(tuple(map(float, samples)), throttled=tuple(throttled), **counts)
 
     def scaled(self, factor: float) -> Measurement:
         """Return the measurement with every sample multiplied by ``factor``."""
@@ -144,6 +152,7 @@ class Measurement:
             sum(part.n_dropped for part in parts),
             sum(part.n_slowed for part in parts),
             sum(part.n_cpu_time for part in parts),
+            tuple(dict.fromkeys(reason for part in parts for reason in part.throttled)),
         )
 
 

@@ -20,6 +20,7 @@ from edgewright.backends.artifact import random_feeds
 from edgewright.backends.base import Runtime
 from edgewright.devices.conditions import Conditions, read_conditions
 from edgewright.devices.probe import Fingerprint, probe
+from edgewright.devices.throttle import Snapshot, changed, snapshot
 from edgewright.errors import (
     DeviceUnavailableError,
     MissingExtraError,
@@ -160,6 +161,10 @@ class Machine(Protocol):
         """Return the clock that samples are taken with."""
         ...
 
+    def snapshot(self, *, gpus: bool) -> Snapshot:
+        """Return how fast and how hot it is at this moment, its GPUs too where ``gpus``."""
+        ...
+
 
 class ThisMachine:
     """The machine that this process runs on."""
@@ -175,6 +180,10 @@ class ThisMachine:
     def stopwatch(self, threads: int) -> Stopwatch:
         """Return the clock that samples are taken with."""
         return Stopwatch.for_threads(threads)
+
+    def snapshot(self, *, gpus: bool) -> Snapshot:
+        """Return how fast and how hot it is at this moment, its GPUs too where ``gpus``."""
+        return snapshot(gpus=gpus)
 
 
 class LocalRunner:
@@ -273,6 +282,8 @@ class LocalRunner:
                 except SDKError as error:
                     found[index] = Refusal(str(error))
             opening(len(artifacts))
+            gpus = self.name.startswith("tensorrt")
+            before = self.machine.snapshot(gpus=gpus)
             if runs:
                 results = measure_interleaved(
                     [run for run, _ in runs.values()],
@@ -285,8 +296,9 @@ class LocalRunner:
                     config=MeasureConfig(max_warmup_ms=50.0),
                     watch=self.watch,
                 )
+                reasons = changed(before, self.machine.snapshot(gpus=gpus))
                 for index, result in zip(runs, results, strict=True):
-                    found[index] = result
+                    found[index] = Interleaved(*(replace(part, throttled=reasons) for part in result))
         return found
 
     def time_alone(
