@@ -26,6 +26,7 @@ from edgewright.latency.profile_run import ProfileRun, Report
 from edgewright.latency.table import LatencyTable
 from edgewright.latency.target import PRESETS, ProfileConfig, Target
 from edgewright.spaces.mobile import MobileSpace
+from edgewright.spaces.operator import with_leads
 
 
 def profile_space(
@@ -58,7 +59,7 @@ def profile_space(
     config, runner = config or PRESETS["default"], target.runner
     if config.passes < 1 or config.rounds < 2 or config.segment < 1:
         raise UsageError("a profile needs at least one pass, two rounds and one operator a segment")
-    config = config.for_operators(len(space.all_operators()))
+    config = config.for_operators(len(with_leads(space.all_operators())))
     fingerprint = runner.fingerprint()
     facts = {"before": runner.conditions().to_json(), "created_utc": _now()}
     with Journal(journal, _identity(space, target, fingerprint, seed, config), facts) as log:
