@@ -26,6 +26,17 @@ COMMANDS = (
     ("verify",),
     ("report",),
     ("demo",),
+    ("device", "check"),
+    ("device", "clean"),
+    ("device", "parity"),
+    ("device", "prepare"),
+    ("table", "diff"),
+    ("table", "export"),
+    ("table", "import"),
+    ("table", "merge"),
+    ("table", "plot"),
+    ("table", "precision"),
+    ("table", "transfer"),
 )
 
 

@@ -95,7 +95,7 @@ def test_a_table_of_another_precision_runtime_or_space_is_not_taken_for_this_one
 def test_a_journal_of_something_else_is_kept(edgewright, chain, tmp_path):
     table = tmp_path / "table.json"
     journal = tmp_path / ".table.journal"
-    header = {"kind": "header", "schema": 1, "identity": {"device": "toaster"}, "facts": {}}
+    header = {"kind": "header", "schema": 2, "identity": {"device": "toaster"}, "facts": {}}
     journal.write_text(json.dumps(header) + "\n")
     before = contents(tmp_path)
     edgewright("profile", "cpu", "--run", chain.run, "--out", table).refusal(

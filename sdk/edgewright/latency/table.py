@@ -119,6 +119,11 @@ class LatencyTable:
         how = [self.runtime_version, dict(self.runtime_conditions), self.precision, self.threads]
         return digest_of([self.fingerprint.digest, self.space_digest, how, self.created_utc])[:16]
 
+    @property
+    def n_operators(self) -> int:
+        """Operators with an entry, the leads before them not counted."""
+        return sum(operator.kind != "lead" for operator in self.entries)
+
     def covers(self, space: Space) -> bool:
         """Return whether every operator of ``space`` was measured, or tried and failed."""
         return all(op in self.entries or op in self.failures for op in self._wanted(space))
@@ -209,7 +214,7 @@ class LatencyTable:
             "cpu": self.fingerprint.cpu_model,
             "fingerprint": self.fingerprint.digest[:16],
             "emulated": self.fingerprint.emulated,
-            "n_operators": len(self.entries),
+            "n_operators": self.n_operators,
             "n_failures": len(self.failures),
             "n_noisy": verdicts.count("noisy"),
             "operator_ms": {"min": min(medians, default=0.0), "max": max(medians, default=0.0)},

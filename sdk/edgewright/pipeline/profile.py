@@ -51,7 +51,7 @@ class ProfileResult:
         """Return lines for a terminal."""
         table, found = self.table, self.table.validation
         lines = [
-            f"{self.path}: {len(table.entries)} operators of {table.space_name} on {table.device} "
+            f"{self.path}: {table.n_operators} operators of {table.space_name} on {table.device} "
             f"({table.runtime_version}, {table.precision}, {table.threads} thread)"
             + (", measured earlier; --again measures anew" if self.reused else f" in {table.seconds:.0f} s")
         ]

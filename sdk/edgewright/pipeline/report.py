@@ -219,7 +219,7 @@ def _summary(table: LatencyTable) -> TableSummary:
         precision=table.precision,
         threads=table.threads,
         space=table.space_name,
-        n_operators=len(table.entries),
+        n_operators=table.n_operators,
         n_failures=len(table.failures),
         n_fit=sum(record.role == "fit" for record in table.networks),
         n_validate=found.n if found else 0,
