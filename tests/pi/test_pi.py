@@ -3,6 +3,7 @@
 import os
 import signal
 import threading
+import time
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -49,7 +50,8 @@ class Watch(Silent):
 
 
 def cut_links(rig):
-    """Kill every ssh of this process."""
+    """Kill every ssh of this process; return how many there were."""
+    found = 0
     for folder in Path("/proc").glob("[0-9]*"):
         try:
             command, status = (folder / "cmdline").read_bytes(), (folder / "status").read_text()
@@ -57,6 +59,17 @@ def cut_links(rig):
             continue
         if str(rig.work / "config").encode() in command and f"PPid:\t{os.getpid()}\n" in status:
             os.kill(int(folder.name), signal.SIGKILL)
+            found += 1
+    return found
+
+
+def cut_some_link(rig, watch):
+    """Cut the link as soon as there is one."""
+    for _ in range(600):
+        if cut_links(rig):
+            watch.said.append("the link was cut")
+            return
+        time.sleep(0.05)
 
 
 def reboot(rig):
@@ -118,7 +131,7 @@ def test_a_compiled_network_is_measured(prepared, artifact, monkeypatch):
 @pytest.fixture(scope="module")
 def profiled(rig, prepared, tmp_path_factory):
     """A table that was measured although the link was cut and the device rebooted meanwhile."""
-    cut = threading.Timer(1.0, lambda: cut_links(rig))  # when the first segment is on its way or measured
+    cut = threading.Timer(1.0, lambda: cut_some_link(rig, watch))  # the first segment is on its way
     watch = Watch(at_0=cut.start, at_4=lambda: reboot(rig))
     folder = tmp_path_factory.mktemp("tables")
     result = profile_device(prepared[0], SPACE, tables=folder, preset=CONFIG, progress=watch)
@@ -130,7 +143,9 @@ def test_a_profile_outlives_a_cut_link_and_a_reboot(profiled):
     assert result.table.covers(SPACE)
     assert not result.table.failures
     assert watch.due == []
-    assert len([line for line in watch.said if "connecting again" in line]) == 2
+    assert "the link was cut" in watch.said
+    # Twice, unless the link was cut while it was being made anew after the reboot.
+    assert len([line for line in watch.said if "connecting again" in line]) >= 1
     assert result.table.validation.n >= 1
 
 
