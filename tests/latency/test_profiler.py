@@ -149,6 +149,22 @@ def test_a_journal_of_another_profile_is_refused_and_left_alone(change, named, s
     assert (tmp_path / "j").read_bytes() == before
 
 
+def test_only_operators_that_a_known_table_lacks_are_measured(space, tmp_path):
+    first = run(space, FakeDevice(), tmp_path)
+    (tmp_path / "b").mkdir()
+    device, wider = FakeDevice(), small_space(n_classes=7)
+    table = run(wider, device, tmp_path / "b", known=first)
+    added = {op for op in table.entries if op not in first.entries}
+    assert {op.kind for op in added} == {"head"}
+    assert {key for key in visits(tmp_path / "b" / "j")} == {
+        json.dumps({"operator": op.to_json()}) for op in added
+    }
+    assert set(device.builds) <= {op.key for op in added} | {table.anchor.operator.key}
+    assert all(table.entries[op] == first.entries[op] for op in table.entries if op not in added)
+    assert table.settings["taken_from"] == first.table_id
+    assert table.validation.mape_percent < 1
+
+
 def test_a_segment_that_met_a_busy_machine_is_measured_again(space, tmp_path):
     device = FakeDevice()
     device.disturbance = lambda n: device.clock.advance_ms(0.5) if 400 < n < 1200 else None

@@ -28,6 +28,10 @@ def profile(
     preset: Annotated[str, typer.Option(help="quick, default or thorough.")] = "default",
     seed: Seed = 0,
     again: Annotated[bool, typer.Option("--again", help="Measure anew although the table is there.")] = False,
+    known: Annotated[
+        Path | None,
+        typer.Option("--from", help="Take the operators of this table of the device, measure the others."),
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
     """Measure every operator of SPACE on each DEVICE and write its latency table.
@@ -47,6 +51,8 @@ def profile(
     if len(devices) > 1:
         from edgewright.pipeline.profile_many import profile_devices
 
+        if known is not None:
+            raise UsageError("--from takes one device's table; name one device")
         if out is not None:
             raise UsageError(
                 "--out is the file of one device's table; for several give a folder with --tables"
@@ -72,6 +78,7 @@ def profile(
         preset=preset,
         seed=seed,
         again=again,
+        known=known,
         progress=console,
     )
     console.result(result.to_json(), result.text())

@@ -52,7 +52,8 @@ class _Turn(NamedTuple):
 class ProfileRun:
     """One process's share of a profile; what earlier processes did comes out of the journal.
 
-    With ``networks`` only these whole networks are measured, with the anchor beside them.
+    With ``networks`` only these whole networks are measured, with the anchor beside them. Operators of
+    the table ``known`` are taken from there.
     """
 
     def __init__(
@@ -64,12 +65,17 @@ class ProfileRun:
         config: ProfileConfig,
         progress: Report | None,
         networks: Sequence[NetworkSample] | None = None,
+        known: LatencyTable | None = None,
     ) -> None:
         self.space, self.target, self.log, self.config = space, target, log, config
         self.seed, self.progress = seed, progress
         self.runner = target.runner
         operators = with_leads(space.all_operators())
-        self.operators = operators if networks is None else ()
+        self.known = (
+            {} if known is None else {op: known.entries[op] for op in operators if op in known.entries}
+        )
+        self.taken_from = "" if known is None else known.table_id
+        self.operators = tuple(op for op in operators if op not in self.known) if networks is None else ()
         by_macs = sorted(operators, key=lambda operator: (operator.macs, operator))
         # Large enough that the clock and the call weigh little, small enough to cost little.
         self.anchor = by_macs[int(0.9 * (len(by_macs) - 1))]
@@ -100,8 +106,9 @@ class ProfileRun:
             if not operators and not any(networks):
                 continue
             self._measure_pass(number, operators, networks)
-            planned: Sequence[Subject] = self.space.all_operators() if self.operators else tuple(self.roles)
-            if not any(self.ledger.visits[subject] for subject in planned):
+            own = [operator for operator in self.operators if operator.kind != "lead"]
+            planned: Sequence[Subject] = own or tuple(self.roles)
+            if not self.known and not any(self.ledger.visits[subject] for subject in planned):
                 failures = self.ledger.failures
                 reason = next(iter(failures.values())) if failures else "no reason given"
                 what = "operators" if self.operators else "networks"
@@ -265,8 +272,10 @@ class ProfileRun:
                 "seed": self.seed,
                 **asdict(self.config),
                 **({} if gauge_ns is None else {"gauge_ns": gauge_ns}),
+                **({"taken_from": self.taken_from, "n_taken": len(self.known)} if self.known else {}),
             },
-            entries={
+            entries=self.known
+            | {
                 operator: Entry(warm=found.warm(operator), cold=found.cold(operator))
                 for operator in self.operators
                 if operator not in found.failures and found.visits[operator]

@@ -37,6 +37,7 @@ def profile_space(
     seed: int = 0,
     config: ProfileConfig | None = None,
     progress: Report | None = None,
+    known: LatencyTable | None = None,
 ) -> LatencyTable:
     """Measure every operator of ``space`` and return the table, corrected and validated.
 
@@ -50,6 +51,8 @@ def profile_space(
         seed: of segments, orders, networks and inputs.
         config: how thoroughly; default ``PRESETS["default"]``.
         progress: called with visits done, visits planned and what is being measured.
+        known: a table of the same machine, runtime and precision whose operators are taken as they are;
+            only the others, and networks, are measured.
 
     Raises:
         RunError: the journal belongs to another profile.
@@ -62,8 +65,11 @@ def profile_space(
     config = config.for_operators(len(with_leads(space.all_operators())))
     fingerprint = runner.fingerprint()
     facts = {"before": runner.conditions().to_json(), "created_utc": _now()}
-    with Journal(journal, _identity(space, target, fingerprint, seed, config), facts) as log:
-        run = ProfileRun(space, target, log, seed, config, progress)
+    identity = _identity(space, target, fingerprint, seed, config)
+    if known is not None:
+        identity["taken from"] = known.table_id
+    with Journal(journal, identity, facts) as log:
+        run = ProfileRun(space, target, log, seed, config, progress, known=known)
         run.measure_all()
         table = run.table(fingerprint)
         run.workshop.close()

@@ -12,7 +12,7 @@ from torch import nn
 
 from edgewright.devices.conditions import check_gates
 from edgewright.devices.profile import DeviceProfile
-from edgewright.errors import DeviceUnavailableError, OutputExistsError, UsageError
+from edgewright.errors import DeviceUnavailableError, OutputExistsError, TableError, UsageError
 from edgewright.latency.profiler import profile_space
 from edgewright.latency.runner import Runner
 from edgewright.latency.table import LatencyTable
@@ -77,6 +77,7 @@ def profile_device(
     preset: str | ProfileConfig = "default",
     seed: int = 0,
     again: bool = False,
+    known: Path | None = None,
     progress: Progress = SILENT,
 ) -> ProfileResult:
     """Measure every operator of a space on a device and write its latency table.
@@ -92,6 +93,8 @@ def profile_device(
         preset: ``quick``, ``default`` or ``thorough``, or settings of one's own.
         seed: orders the measurements and chooses the networks.
         again: measure anew and replace a table that is there.
+        known: a table of the same device, machine, runtime and precision: its operators are taken as
+            they are, only the others and whole networks are measured.
         progress: told what is measured.
 
     Raises:
@@ -115,6 +118,7 @@ def profile_device(
                 f"{profile.name} is not fit to be measured: {'; '.join(faults)}; mend that, or change "
                 f"[gates] in a copy of {profile.path}"
             )
+        taken = None if known is None else _known(known, profile, chosen, runner)
         journal = path.with_name(f".{path.stem}.journal")
         with progress.task(f"measuring {space.name} on {profile.name}") as task:
             table = profile_space(
@@ -124,10 +128,22 @@ def profile_device(
                 seed=seed,
                 config=PRESETS[preset] if isinstance(preset, str) else preset,
                 progress=lambda done, total, what: task.update(done, total, note=what),
+                known=taken,
             )
     table = table.save(path)
     journal.unlink(missing_ok=True)
     return ProfileResult(path, table, reused=False)
+
+
+def _known(path: Path, profile: DeviceProfile, precision: str, runner: Runner) -> LatencyTable:
+    """Return a table whose operators may be taken. Raises ``TableError`` where they may not."""
+    table = LatencyTable.load(path)
+    require_made_for(table, profile, precision)
+    if table.is_imported:
+        raise TableError(f"{path} was imported: operators are taken from tables that were measured here")
+    table.require_device(runner.fingerprint())
+    table.require_runtime(runner.version)
+    return table
 
 
 def _present(
