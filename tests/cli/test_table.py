@@ -5,7 +5,6 @@ import pytest
 from doubles.tiny_chain import SPACE
 
 from edgewright.files import digest_of
-from edgewright.spaces.operator import with_leads
 
 
 @pytest.fixture
@@ -24,7 +23,7 @@ def rewrite(table, **changes):
 def test_show_says_what_was_measured_and_how_far_to_trust_it(edgewright, chain, table):
     found = edgewright("table", "show", table, "--json").json()
     assert found["space"] == chain.space.name
-    assert found["n_operators"] == len(with_leads(chain.space.all_operators()))
+    assert found["n_operators"] == len(chain.space.all_operators())
     assert found["validation"]["mape_percent"] >= 0
     out = edgewright("table", "show", table).out
     assert "mape_percent" in out
