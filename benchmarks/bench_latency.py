@@ -38,7 +38,15 @@ from edgewright.latency.target import PRESETS
 from edgewright.pipeline.profile import profile_device
 from edgewright.spaces import MobileSpace, find_space
 
-SPIN = "import os, sys\nos.sched_setaffinity(0, {int(sys.argv[1])})\nx = 1\nwhile True: x = x * 3 % 1000003"
+# Ends with the benchmark, however that ends.
+SPIN = """
+import os, sys
+os.sched_setaffinity(0, {int(sys.argv[1])})
+x, parent = 1, os.getppid()
+while os.getppid() == parent:
+    for _ in range(100_000):
+        x = x * 3 % 1000003
+"""
 SIZES = (5, 10, 20, 30, 45, 60)  # of fits that are compared
 DRAWS = 50  # random fits of each size
 
