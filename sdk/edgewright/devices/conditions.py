@@ -10,7 +10,7 @@ from typing import Any
 
 from edgewright.devices import nvidia, system, throttle
 from edgewright.devices.profile import DeviceProfile
-from edgewright.errors import TableError
+from edgewright.errors import DeviceUnavailableError, TableError
 
 _USER_HZ = 100  # ticks a second in /proc/stat on every Linux that runs Python
 
@@ -67,7 +67,7 @@ def read_conditions(*, root: Path = system.ROOT) -> Conditions:
     ]
     throttled = _pi_throttled(root) + tuple(reason for gpu in gpus for reason in gpu.throttled)
     return Conditions(
-        time_utc=datetime.now(timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ"),  # noqa: UP017 - Python 3.10
+        time_utc=now_utc(),
         clocks_mhz=_clocks_mhz(root),
         governor=system.read_text("/sys/devices/system/cpu/cpu0/cpufreq/scaling_governor", root=root)
         or "none",
@@ -78,6 +78,20 @@ def read_conditions(*, root: Path = system.ROOT) -> Conditions:
         steal_ms=_steal_ms(root),
         affinity=tuple(sorted(os.sched_getaffinity(0))) if hasattr(os, "sched_getaffinity") else (),
     )
+
+
+def require_gates(profile: DeviceProfile, conditions: Conditions) -> None:
+    """Raise ``DeviceUnavailableError`` unless a device is fit to be measured."""
+    if faults := check_gates(profile, conditions):
+        raise DeviceUnavailableError(
+            f"{profile.name} is not fit to be measured: {'; '.join(faults)}; mend that, or change "
+            f"[gates] in a copy of {profile.path}"
+        )
+
+
+def now_utc() -> str:
+    """Return the time as ISO 8601, as tables and journals keep it."""
+    return datetime.now(timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ")  # noqa: UP017 - Python 3.10
 
 
 def check_gates(profile: DeviceProfile, conditions: Conditions) -> tuple[str, ...]:

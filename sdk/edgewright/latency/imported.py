@@ -17,12 +17,11 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
 
 import edgewright
-from edgewright.devices.conditions import Conditions
+from edgewright.devices.conditions import Conditions, now_utc
 from edgewright.devices.probe import Fingerprint
 from edgewright.errors import SDKError, TableError, UsageError
 from edgewright.files import digest_of, write_json
@@ -265,7 +264,7 @@ def import_table(
         unit=chosen,
         source=f"{file.name} ({source})" if source else file.name,
         sha256=digest,
-        imported_utc=datetime.now(timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ"),  # noqa: UP017 - Python 3.10
+        imported_utc=now_utc(),
         edgewright_version=edgewright.__version__,
         space=reading.space,
         entries={e.key: _in_ms(e, UNITS[chosen]) for e in reading.entries if e.key not in dropped},

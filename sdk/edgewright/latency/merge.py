@@ -13,9 +13,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime, timezone
 from pathlib import Path
 
+from edgewright.devices.conditions import now_utc
 from edgewright.errors import ForeignTableError, TableError, UsageError
 from edgewright.latency.diff import Change, common_changes, provenance_differences
 from edgewright.latency.measure import NOISY_SHARE, Measurement
@@ -192,7 +192,7 @@ def _shell(
         space_version=space.version,
         space_digest=space.digest,
         conditions_before=parts[0].conditions_before,
-        created_utc=datetime.now(timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ"),  # noqa: UP017 - Python 3.10
+        created_utc=now_utc(),
         seconds=round(sum(part.seconds for part in parts), 1),
         settings={
             **agreed,

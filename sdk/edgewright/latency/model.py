@@ -28,9 +28,8 @@ from edgewright.devices.conditions import Conditions
 from edgewright.devices.probe import Fingerprint
 from edgewright.errors import ForeignTableError, SDKError, TableError
 from edgewright.files import digest_of, read_json, write_text
-from edgewright.latency.measure import Measurement
-from edgewright.latency.records import NetworkRecord, architecture_from_json
-from edgewright.latency.validation import Validation, Worst
+from edgewright.latency.records import NetworkRecord
+from edgewright.latency.validation import Validation
 from edgewright.regression.transfer import Frame
 
 SCHEMA = 1
@@ -228,14 +227,7 @@ def _content(model: LatencyModel) -> dict[str, Any]:
         "edgewright_version": model.edgewright_version,
         "seconds": model.seconds,
         "settings": dict(model.settings),
-        "networks": [
-            {
-                "architecture": record.architecture.to_json(),
-                "role": record.role,
-                "measurement": record.measurement.to_json(),
-            }
-            for record in model.networks
-        ],
+        "networks": [record.to_json() for record in model.networks],
         "sources": [
             {
                 "device": source.device,
@@ -297,14 +289,7 @@ def _model_from(data: Mapping[str, Any]) -> LatencyModel:
         edgewright_version=data["edgewright_version"],
         seconds=data["seconds"],
         settings=data["settings"],
-        networks=tuple(
-            NetworkRecord(
-                architecture_from_json(item["architecture"]),
-                Measurement.from_json(item["measurement"]),
-                item["role"],
-            )
-            for item in data["networks"]
-        ),
+        networks=tuple(map(NetworkRecord.from_json, data["networks"])),
         sources=tuple(
             SourceCosts(**{**item, "costs_ms": tuple(map(float, item["costs_ms"]))})
             for item in data["sources"]
@@ -312,7 +297,5 @@ def _model_from(data: Mapping[str, Any]) -> LatencyModel:
         frame=Frame(groups=tuple(frame["groups"]), common_scale=float(frame["common_scale"]), **arrays),
         weights=tuple(map(float, data["weights"])),
         leave_one_out_percent=data["leave_one_out_percent"],
-        validation=None
-        if found is None
-        else Validation(**{**found, "worst": tuple(Worst(**worst) for worst in found["worst"])}),
+        validation=None if found is None else Validation.from_json(found),
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 from functools import cached_property
 
@@ -15,6 +16,7 @@ from edgewright.latency.validation import validate
 from edgewright.spaces.architecture import Architecture, CostTable, FloatArray, IntArray, Space
 from edgewright.spaces.operator import Operator
 
+Nets = Mapping[Operator, NetCost]
 BYTES_OF_A_WEIGHT = {"fp32": 4, "fp16": 2, "int8": 1}
 # Above every budget, and finite: a cost table multiplies the costs of unused slots by zero.
 NEVER_MS = 1e12
@@ -37,11 +39,12 @@ class LatencyPredictor:
         table.require_space(space)
         self.table = table
         self.space = space
+        self._nets = _nets(table)
         self._cost = space.tabulate(self.cost_ms)
 
     def cost_ms(self, operator: Operator) -> float:
         """Return what an operator adds to the latency of a network."""
-        net = self.table.net_ms(operator)
+        net = self._nets.get(operator)
         return NEVER_MS if net is None else self.table.correction.cost_ms(net)
 
     def predict_ms(self, X: IntArray) -> FloatArray:
@@ -54,8 +57,11 @@ class LatencyPredictor:
         The measured latency lies within 1.96 of it 95 times in a hundred; how often it did for
         networks that the correction has not seen is ``table.validation.coverage_95_percent``.
         """
+        return self._std_ms(X, self.predict_ms(X))
+
+    def _std_ms(self, X: IntArray, predicted_ms: FloatArray) -> FloatArray:
         F = np.stack([cost(X) for cost in self._feature_costs], axis=1)
-        return self.table.correction.std_ms(F, self.predict_ms(X))
+        return self.table.correction.std_ms(F, predicted_ms)
 
     def at_most_ms(self, X: IntArray, z: float) -> FloatArray:
         """Return ``mean + z·std``, ``(n,)``: what to hold against a budget.
@@ -63,8 +69,8 @@ class LatencyPredictor:
         A search looks for the networks that a table flatters (the optimiser's curse, Smith and Winkler
         2006), so a budget is held with a margin. The mean where the standard deviation is unknown.
         """
-        std = np.nan_to_num(self.std_ms(X), nan=0.0)
-        return self.predict_ms(X) + z * std
+        mean = self.predict_ms(X)
+        return mean + z * np.nan_to_num(self._std_ms(X, mean), nan=0.0)
 
     @cached_property
     def _feature_costs(self) -> list[CostTable]:
@@ -74,7 +80,7 @@ class LatencyPredictor:
         return [cost_of(name) for name in FEATURES]
 
     def _features(self, operator: Operator) -> dict[str, float]:
-        net = self.table.net_ms(operator)
+        net = self._nets.get(operator)
         return dict.fromkeys(FEATURES, 0.0) if net is None else features(net)
 
     def predict_one(self, arch: Architecture) -> float:
@@ -93,16 +99,17 @@ def corrected(table: LatencyTable, space: Space) -> LatencyTable:
 
     Networks with role ``fit`` make the correction; those with role ``validate`` judge it.
     """
-    measurable = [record for record in table.networks if _is_covered(record, table, space)]
+    nets = _nets(table)
+    measurable = [record for record in table.networks if _is_covered(record, nets, space)]
     fitted = [record for record in measurable if record.role == "fit"]
     held_out = [record for record in measurable if record.role == "validate"]
     plain = _plain(table, space)
-    correction = fit(_feature_matrix(fitted, table, space), _medians(fitted), plain)
+    correction = fit(_feature_matrix(fitted, nets, space), _medians(fitted), plain)
     table = replace(table, correction=correction)
     if not held_out:
         return replace(table, validation=None)
-    F = _feature_matrix(held_out, table, space)
-    predicted = np.array([_predict(record, table, space) for record in held_out])
+    F = _feature_matrix(held_out, nets, space)
+    predicted = np.array([_predict(record, correction, nets, space) for record in held_out])
     validation = validate(
         [record.architecture for record in held_out],
         _medians(held_out),
@@ -121,34 +128,32 @@ def _plain(table: LatencyTable, space: Space) -> Correction:
     return in_context(cold_share(weight_bytes, table.fingerprint.core_cache_bytes))
 
 
-def _is_covered(record: NetworkRecord, table: LatencyTable, space: Space) -> bool:
+def _nets(table: LatencyTable) -> Nets:
+    """Return the net cost of every operator that has one: medians of samples, taken once."""
+    return {op: net for op in table.entries if (net := table.net_ms(op)) is not None}
+
+
+def _is_covered(record: NetworkRecord, nets: Nets, space: Space) -> bool:
     try:
         operators = space.operators(record.architecture)
     except ArchitectureError:  # of a wider space
         return False
-    return all(table.net_ms(operator) is not None for operator in operators)
+    return all(operator in nets for operator in operators)
 
 
 def _medians(records: list[NetworkRecord]) -> FloatArray:
     return np.array([record.measurement.median_ms for record in records])
 
 
-def _feature_matrix(records: list[NetworkRecord], table: LatencyTable, space: Space) -> FloatArray:
+def _feature_matrix(records: list[NetworkRecord], nets: Nets, space: Space) -> FloatArray:
     """Return the features of networks, ``(n, n_features)``."""
     F = np.zeros((len(records), len(FEATURES)))
     for row, record in zip(F, records, strict=True):
         for operator in space.operators(record.architecture):
-            values = features(_net(table, operator))
+            values = features(nets[operator])
             row += [values[name] for name in FEATURES]
     return F
 
 
-def _predict(record: NetworkRecord, table: LatencyTable, space: Space) -> float:
-    operators = space.operators(record.architecture)
-    return sum(table.correction.cost_ms(_net(table, operator)) for operator in operators)
-
-
-def _net(table: LatencyTable, operator: Operator) -> NetCost:
-    net = table.net_ms(operator)
-    assert net is not None  # of the networks that are covered
-    return net
+def _predict(record: NetworkRecord, correction: Correction, nets: Nets, space: Space) -> float:
+    return sum(correction.cost_ms(nets[operator]) for operator in space.operators(record.architecture))

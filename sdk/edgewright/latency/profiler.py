@@ -13,11 +13,11 @@
 from __future__ import annotations
 
 from dataclasses import asdict
-from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
 
 import edgewright
+from edgewright.devices.conditions import now_utc
 from edgewright.devices.probe import Fingerprint
 from edgewright.errors import UsageError
 from edgewright.latency.journal import Journal
@@ -64,7 +64,7 @@ def profile_space(
         raise UsageError("a profile needs at least one pass, two rounds and one operator a segment")
     config = config.for_operators(len(with_leads(space.all_operators())))
     fingerprint = runner.fingerprint()
-    facts = {"before": runner.conditions().to_json(), "created_utc": _now()}
+    facts = {"before": runner.conditions().to_json(), "created_utc": now_utc()}
     identity = _identity(space, target, fingerprint, seed, config)
     if known is not None:
         identity["taken from"] = known.table_id
@@ -92,7 +92,3 @@ def _identity(
         "settings": asdict(config),
         "edgewright": edgewright.__version__,
     }
-
-
-def _now() -> str:
-    return datetime.now(timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ")  # noqa: UP017 - Python 3.10

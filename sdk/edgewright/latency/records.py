@@ -69,6 +69,20 @@ class NetworkRecord:
     measurement: Measurement
     role: str
 
+    def to_json(self) -> dict[str, Any]:
+        """Return the fields as JSON values."""
+        return {
+            "architecture": self.architecture.to_json(),
+            "role": self.role,
+            "measurement": self.measurement.to_json(),
+        }
+
+    @classmethod
+    def from_json(cls, data: Mapping[str, Any]) -> NetworkRecord:
+        """Return what ``to_json`` described. Raises ``TableError`` for absurd samples."""
+        arch = architecture_from_json(data["architecture"])
+        return cls(arch, Measurement.from_json(data["measurement"]), data["role"])
+
 
 @dataclass(frozen=True, slots=True)
 class Anchor:

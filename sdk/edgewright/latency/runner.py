@@ -282,9 +282,9 @@ class LocalRunner:
                 except SDKError as error:
                     found[index] = Refusal(str(error))
             opening(len(artifacts))
-            gpus = self.name.startswith("tensorrt")
-            before = self.machine.snapshot(gpus=gpus)
             if runs:
+                gpus = self.name.startswith("tensorrt")
+                before = self.machine.snapshot(gpus=gpus)
                 results = measure_interleaved(
                     [run for run, _ in runs.values()],
                     rng=rng,

@@ -24,9 +24,9 @@ from edgewright.errors import ForeignTableError, MissingEntryError, SDKError, Ta
 from edgewright.files import digest_of, read_json, write_text
 from edgewright.latency.correction import NO_CORRECTION, Correction
 from edgewright.latency.measure import Measurement
-from edgewright.latency.records import Anchor, Entry, Failure, NetCost, NetworkRecord, architecture_from_json
+from edgewright.latency.records import Anchor, Entry, Failure, NetCost, NetworkRecord
 from edgewright.latency.sanity import implausible
-from edgewright.latency.validation import Validation, Worst
+from edgewright.latency.validation import Validation
 from edgewright.spaces.architecture import Space
 from edgewright.spaces.operator import Operator, with_leads
 
@@ -302,14 +302,7 @@ class LatencyTable:
                 "operator": self.anchor.operator.to_json(),
                 "medians_ms": list(self.anchor.medians_ms),
             },
-            "networks": [
-                {
-                    "architecture": record.architecture.to_json(),
-                    "role": record.role,
-                    "measurement": record.measurement.to_json(),
-                }
-                for record in self.networks
-            ],
+            "networks": [record.to_json() for record in self.networks],
             "correction": self.correction.to_json(),
             "validation": self.validation.to_json() if self.validation else None,
         }
@@ -371,23 +364,10 @@ def _table_from(data: Mapping[str, Any]) -> LatencyTable:
         },
         failures={Operator.from_json(item["operator"]): Failure(item["reason"]) for item in data["failures"]},
         anchor=Anchor(Operator.from_json(anchor["operator"]), tuple(anchor["medians_ms"])),
-        networks=tuple(
-            NetworkRecord(
-                architecture_from_json(item["architecture"]),
-                Measurement.from_json(item["measurement"]),
-                item["role"],
-            )
-            for item in data["networks"]
-        ),
+        networks=tuple(map(NetworkRecord.from_json, data["networks"])),
         correction=Correction.from_json(data["correction"]),
-        validation=_validation_from(data["validation"]),
+        validation=None if (found := data["validation"]) is None else Validation.from_json(found),
     )
-
-
-def _validation_from(data: Mapping[str, Any] | None) -> Validation | None:
-    if data is None:
-        return None
-    return Validation(**{**data, "worst": tuple(Worst(**worst) for worst in data["worst"])})
 
 
 def _base_name(name: str) -> str:

@@ -11,13 +11,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
-from datetime import datetime, timezone
 from pathlib import Path
 
 import numpy as np
 
 import edgewright
-from edgewright.devices.conditions import Conditions
+from edgewright.devices.conditions import Conditions, now_utc
 from edgewright.errors import RuntimeFailureError, UsageError
 from edgewright.latency.encoding_features import EncodingFeatures
 from edgewright.latency.encoding_predictor import SourceModel, judged, prior_of, source_costs
@@ -138,7 +137,7 @@ def measure_transfer(
         "settings": asdict(config),
         "edgewright": edgewright.__version__,
     }
-    facts = {"before": runner.conditions().to_json(), "created_utc": _now()}
+    facts = {"before": runner.conditions().to_json(), "created_utc": now_utc()}
     with Journal(journal, identity, facts) as log:
         run = ProfileRun(space, target, log, seed, config, progress, networks=plan.networks)
         run.measure_all()
@@ -185,7 +184,3 @@ def _require_enough(plan: Plan, run: ProfileRun) -> None:
             f"{run.runner.version} ran {n_fit} of the networks to learn from, at least {least} are needed; "
             f"the first failed because: {reason}"
         )
-
-
-def _now() -> str:
-    return datetime.now(timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ")  # noqa: UP017 - Python 3.10

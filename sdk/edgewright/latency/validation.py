@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -58,6 +58,11 @@ class Validation:
     def to_json(self) -> dict[str, Any]:
         """Return the fields as JSON values."""
         return asdict(self) | {"worst": [asdict(worst) for worst in self.worst]}
+
+    @classmethod
+    def from_json(cls, data: Mapping[str, Any]) -> Validation:
+        """Return what ``to_json`` described. Raises ``TypeError`` where keys are missing or unknown."""
+        return cls(**{**data, "worst": tuple(Worst(**worst) for worst in data["worst"])})
 
 
 def validate(

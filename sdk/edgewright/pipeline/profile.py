@@ -10,9 +10,9 @@ from typing import Any
 import numpy as np
 from torch import nn
 
-from edgewright.devices.conditions import check_gates
+from edgewright.devices.conditions import require_gates
 from edgewright.devices.profile import DeviceProfile
-from edgewright.errors import DeviceUnavailableError, OutputExistsError, TableError, UsageError
+from edgewright.errors import OutputExistsError, TableError, UsageError
 from edgewright.latency.profiler import profile_space
 from edgewright.latency.runner import Runner
 from edgewright.latency.table import LatencyTable
@@ -113,11 +113,7 @@ def profile_device(
     with runner_on(profile, progress=progress) as runner:
         if path.exists() and not again:
             return ProfileResult(path, _present(path, profile, chosen, space, runner), reused=True)
-        if faults := check_gates(profile, runner.conditions()):
-            raise DeviceUnavailableError(
-                f"{profile.name} is not fit to be measured: {'; '.join(faults)}; mend that, or change "
-                f"[gates] in a copy of {profile.path}"
-            )
+        require_gates(profile, runner.conditions())
         taken = None if known is None else _known(known, profile, chosen, runner)
         journal = path.with_name(f".{path.stem}.journal")
         with progress.task(f"measuring {space.name} on {profile.name}") as task:

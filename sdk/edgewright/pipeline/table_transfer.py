@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from edgewright.devices.conditions import check_gates
+from edgewright.devices.conditions import require_gates
 from edgewright.devices.profile import DeviceProfile
-from edgewright.errors import DeviceUnavailableError, OutputExistsError, TableError, UsageError
+from edgewright.errors import OutputExistsError, TableError, UsageError
 from edgewright.latency.model import LatencyModel, is_model
 from edgewright.latency.runner import Runner
 from edgewright.latency.table import LatencyTable
@@ -118,11 +118,7 @@ def transfer_table(
     with runner_on(profile, progress=progress) as runner:
         if path.exists() and not again:
             return TransferResult(path, _present(path, profile, chosen, space, runner), reused=True)
-        if faults := check_gates(profile, runner.conditions()):
-            raise DeviceUnavailableError(
-                f"{profile.name} is not fit to be measured: {'; '.join(faults)}; mend that, or change "
-                f"[gates] in a copy of {profile.path}"
-            )
+        require_gates(profile, runner.conditions())
         journal = path.with_name(f".{path.stem}.journal")
         with progress.task(f"measuring {len(plan.networks)} networks on {profile.name}") as task:
             model = measure_transfer(

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from edgewright.errors import ArchitectureError, SpaceError
 from edgewright.files import digest_of
 from edgewright.spaces.architecture import Architecture, IntArray
-from edgewright.spaces.mobile_costs import MobileCostTable
+from edgewright.spaces.mobile_costs import MobileCostTable, active_slots
 from edgewright.spaces.operator import Operator, make_divisible
 
 
@@ -208,9 +208,7 @@ class MobileSpace:
 
     def active_slots(self, X: IntArray) -> NDArray[np.bool_]:
         """Return which slots of each row of ``X`` are built, ``(n, n_slots)``."""
-        depths = np.asarray(self.depths)[X[:, 1 : 1 + len(self.stages)]]  # (n, n_stages)
-        active = np.arange(self.max_depth) < depths[:, :, None]  # (n, n_stages, max_depth)
-        return active.reshape(len(X), self.n_slots)
+        return active_slots(X[:, 1 : 1 + len(self.stages)], self.depths, self.max_depth)
 
     def repair(self, X: IntArray) -> IntArray:
         """Return ``X`` ``(n, n_var)`` with inactive slots set to 0."""

@@ -15,6 +15,12 @@ _MAX_ENTRIES = 1 << 22  # of a stage's table
 _EXACT = 1 << 24  # float32 holds every integer below
 
 
+def active_slots(D: IntArray, depths: tuple[int, ...], max_depth: int) -> NDArray[np.bool_]:
+    """Return which slots are built, ``(n, n_slots)``, for choices of depth ``D`` ``(n, n_stages)``."""
+    chosen = np.asarray(depths)[D]  # (n, n_stages)
+    return (np.arange(max_depth) < chosen[:, :, None]).reshape(len(D), -1)
+
+
 @dataclass(frozen=True)
 class MobileCostTable:
     """Additive costs of a ``MobileSpace`` as arrays.
@@ -92,8 +98,7 @@ class MobileCostTable:
     def _slot_by_slot(self, X: IntArray) -> FloatArray:
         """Return the same where the lists would be too long."""
         n_slots, n_stages = self.blocks.shape[1], self._n_stages
-        depths = np.asarray(self.depths)[X[:, 1 : 1 + n_stages]]  # (n, n_stages)
-        active = (np.arange(self.max_depth) < depths[:, :, None]).reshape(len(X), n_slots)
+        active = active_slots(X[:, 1 : 1 + n_stages], self.depths, self.max_depth)
         kernels = X[:, 1 + n_stages : 1 + n_stages + n_slots]
         expands = X[:, 1 + n_stages + n_slots :]
         costs = self.blocks[X[:, :1], np.arange(n_slots), kernels, expands]  # (n, n_slots)
