@@ -51,6 +51,14 @@ def test_equal_networks_share_one_encoding_whatever_their_inactive_slots_say(nam
     assert space.operators(other) == space.operators(arch)
 
 
+@pytest.mark.parametrize("name", SPACES)
+def test_no_network_at_all_is_repaired_and_costs_nothing(name):
+    space = SPACES[name]
+    none = space.sample(np.random.default_rng(0), 0)
+    assert space.repair(none).shape == none.shape == (0, len(space.n_choices))
+    assert space.tabulate(lambda op: float(op.macs))(none).shape == (0,)
+
+
 @given(names, seeds, seeds)
 @settings(max_examples=50, deadline=None)
 def test_different_encodings_build_different_networks(name, first, second):

@@ -18,7 +18,8 @@ _EXACT = 1 << 24  # float32 holds every integer below
 def active_slots(D: IntArray, depths: tuple[int, ...], max_depth: int) -> NDArray[np.bool_]:
     """Return which slots are built, ``(n, n_slots)``, for choices of depth ``D`` ``(n, n_stages)``."""
     chosen = np.asarray(depths)[D]  # (n, n_stages)
-    return (np.arange(max_depth) < chosen[:, :, None]).reshape(len(D), -1)
+    built = np.arange(max_depth) < chosen[:, :, None]  # (n, n_stages, max_depth)
+    return built.reshape(len(D), D.shape[1] * max_depth)  # -1 would fail where n is 0
 
 
 @dataclass(frozen=True)
