@@ -300,3 +300,15 @@ def test_an_iteration_is_reported_as_it_ends():
         search(archive, on_iteration=reports.append)
     assert [r.n_evaluations for r in reports] == [12, 16, 20, 24]
     assert [r.evaluations_left for r in reports] == [12, 8, 4, 0]
+
+
+def test_a_report_keeps_what_was_predicted_of_each_infill():
+    reports = []
+    with Archive.open(None) as archive:
+        search(archive, on_iteration=reports.append)
+        fresh = [[row.objectives[0] for row in archive.evaluations if row.iteration == i] for i in range(4)]
+        assert [list(r.predicted) for r in reports] == [r["predicted"] for r in archive.reports]
+    assert reports[0].predicted == (None,) * 12
+    for report, true in zip(reports[1:], fresh[1:], strict=True):
+        found = np.sqrt(np.mean((np.array(report.predicted) - true) ** 2))
+        np.testing.assert_allclose(found, report.rmse)

@@ -150,6 +150,8 @@ class IterationReport:
         out_of_fold_tau: of the chosen surrogate over the archive before this iteration.
         search_seconds: the search's own time.
         evaluate_seconds: time of the evaluations.
+        predicted: error that the surrogate predicted, by position in the iteration; None for a network
+            that no surrogate chose. The archive's rows of the iteration have the true ones.
     """
 
     iteration: int
@@ -165,6 +167,7 @@ class IterationReport:
     out_of_fold_tau: float | None
     search_seconds: float
     evaluate_seconds: float
+    predicted: tuple[float | None, ...] = ()
 
     def to_json(self) -> dict[str, Any]:
         """Return the fields as JSON values."""

@@ -278,6 +278,7 @@ class _Search:
             out_of_fold_tau=proposal.out_of_fold_tau,
             search_seconds=0.0,
             evaluate_seconds=0.0,
+            predicted=tuple(float(e) if math.isfinite(e) else None for e in proposal.errors),
         )
 
     def _hypervolume(self, F: FloatArray) -> float:
