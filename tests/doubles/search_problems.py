@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from edgewright.spaces import Architecture, MobileSpace, Operator, find_space
+from edgewright.spaces import Architecture, MobileSpace, find_space
 
 
 class SyntheticProblem:
@@ -42,11 +42,12 @@ class SyntheticProblem:
 class ListSpace:
     """A space of ``n`` networks in one variable: no structure, small enough to exhaust."""
 
-    name = "list"
+    name = slug = "list"
     version = 1
 
     def __init__(self, n: int) -> None:
         self.n_choices = np.array([n], dtype=np.int64)
+        self.digest = f"list of {n}"
 
     def encode(self, arch: Architecture) -> np.ndarray:
         return np.array([arch.resolution - 1], dtype=np.int64)
@@ -60,17 +61,11 @@ class ListSpace:
     def sample(self, rng: np.random.Generator, n: int) -> np.ndarray:
         return rng.integers(0, self.n_choices, size=(n, 1))
 
+    def neighbours(self, x: np.ndarray) -> np.ndarray:
+        return np.setdiff1d(np.arange(self.n_choices[0]), x)[:, None]
+
     def smallest(self) -> Architecture:
         return Architecture(1, (), (), ())
 
     def largest(self) -> Architecture:
         return Architecture(int(self.n_choices[0]), (), (), ())
-
-    def operators(self, arch: Architecture) -> tuple[Operator, ...]:
-        return ()
-
-    def all_operators(self) -> tuple[Operator, ...]:
-        return ()
-
-    def tabulate(self, cost):  # nothing is made of operators here
-        return lambda X: np.zeros(len(X))

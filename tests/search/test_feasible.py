@@ -5,7 +5,7 @@ from doubles.search_problems import ListSpace, SyntheticProblem
 from edgewright.errors import InfeasibleBudgetError
 from edgewright.search import Problem
 from edgewright.search.design import initial_design
-from edgewright.search.feasible import enumerate_space, minimise, neighbours, require_feasible
+from edgewright.search.feasible import enumerate_space, minimise, require_feasible
 from edgewright.spaces import find_space
 
 PROBLEM = SyntheticProblem()
@@ -90,7 +90,7 @@ def test_fresh_networks_are_new_until_none_are_left():
 
 def test_neighbours_differ_in_one_choice_and_are_canonical():
     x = SPACE.encode(SPACE.largest())
-    near = neighbours(SPACE, x)
+    near = SPACE.neighbours(x)
     np.testing.assert_array_equal(SPACE.repair(near), near)
     assert (near != x).any(axis=1).all()
     assert len(near) == int((SPACE.n_choices - 1).sum())

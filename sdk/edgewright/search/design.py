@@ -5,10 +5,10 @@ from __future__ import annotations
 import numpy as np
 
 from edgewright.search.feasible import FeasibleSet
-from edgewright.spaces.architecture import IntArray, Space
+from edgewright.spaces.architecture import IntArray, SearchSpace
 
 
-def initial_design(space: Space, feasible: FeasibleSet, n: int, rng: np.random.Generator) -> IntArray:
+def initial_design(space: SearchSpace, feasible: FeasibleSet, n: int, rng: np.random.Generator) -> IntArray:
     """Return up to ``n`` distinct feasible encodings, the smallest and the largest first.
 
     Random networks of a space with many blocks are all of about the same size, yet the front spans

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from edgewright.errors import InfeasibleBudgetError
 from edgewright.search.budget import format_cost
 from edgewright.search.config import Problem
-from edgewright.spaces.architecture import FloatArray, IntArray, Space
+from edgewright.spaces.architecture import FloatArray, IntArray, SearchSpace
 
 # Spaces up to this many encodings are listed, so that a search of one can end by having seen all.
 MAX_ENUMERATED = 50_000
@@ -32,7 +32,7 @@ class FeasibleSet:
         members: every feasible encoding where the space is small, else None.
     """
 
-    space: Space
+    space: SearchSpace
     problem: Problem
     anchor: IntArray
     members: IntArray | None
@@ -81,7 +81,7 @@ class FeasibleSet:
         else:  # little is feasible: step by step from what is known
             known = list(seen)[-50:] or [tuple(self.anchor.tolist())]
             for x in [*known, tuple(self.anchor.tolist())]:
-                near = neighbours(self.space, np.array(x, dtype=np.int64))
+                near = self.space.neighbours(np.array(x, dtype=np.int64))
                 _collect(found, rng.permutation(near[self.contains(near)]), seen, n)
         return np.array(list(found), dtype=np.int64).reshape(-1, len(self.anchor))
 
@@ -95,20 +95,7 @@ def _collect(found: dict[tuple[int, ...], None], X: IntArray, seen: Set[tuple[in
             found[tuple(row)] = None
 
 
-def neighbours(space: Space, x: IntArray) -> IntArray:
-    """Return every canonical encoding that differs from ``x`` by one choice, ``(m, n_var)``."""
-    rows = list[IntArray]()
-    for variable, n in enumerate(space.n_choices):
-        others = np.array([v for v in range(int(n)) if v != x[variable]], dtype=np.int64)
-        moved = np.tile(x, (len(others), 1))
-        moved[:, variable] = others
-        rows.append(moved)
-    X: IntArray = np.unique(space.repair(np.concatenate(rows)), axis=0)
-    result: IntArray = X[(x != X).any(axis=1)]
-    return result
-
-
-def minimise(space: Space, cost: Callable[[IntArray], FloatArray]) -> tuple[IntArray, float]:
+def minimise(space: SearchSpace, cost: Callable[[IntArray], FloatArray]) -> tuple[IntArray, float]:
     """Return the encoding of least ``cost`` and that cost.
 
     Descends from several starts by single changes, then by pairs. Exact where the cost is a sum
@@ -130,10 +117,12 @@ def minimise(space: Space, cost: Callable[[IntArray], FloatArray]) -> tuple[IntA
     return x, value
 
 
-def _descend(space: Space, cost: Callable[[IntArray], FloatArray], x: IntArray) -> tuple[IntArray, float]:
+def _descend(
+    space: SearchSpace, cost: Callable[[IntArray], FloatArray], x: IntArray
+) -> tuple[IntArray, float]:
     value = float(cost(x[None])[0])
     while True:
-        near = neighbours(space, x)
+        near = space.neighbours(x)
         if len(near) == 0:
             return x, value
         costs = cost(near)
@@ -142,7 +131,7 @@ def _descend(space: Space, cost: Callable[[IntArray], FloatArray], x: IntArray) 
         x, value = near[int(np.argmin(costs))], float(costs.min())
 
 
-def _pair_changes(space: Space, x: IntArray) -> IntArray:
+def _pair_changes(space: SearchSpace, x: IntArray) -> IntArray:
     """Return every encoding that differs from ``x`` in two variables; none if they are too many."""
     n = space.n_choices
     first, second = np.triu_indices(len(n), k=1)
@@ -157,7 +146,7 @@ def _pair_changes(space: Space, x: IntArray) -> IntArray:
     return np.unique(space.repair(np.concatenate(rows)), axis=0) if rows else x[None][:0]
 
 
-def enumerate_space(space: Space) -> IntArray | None:
+def enumerate_space(space: SearchSpace) -> IntArray | None:
     """Return every canonical encoding, ``(n, n_var)``, or None where they are too many to list."""
     if float(np.prod(space.n_choices.astype(np.float64))) > MAX_ENUMERATED:
         return None
@@ -165,7 +154,7 @@ def enumerate_space(space: Space) -> IntArray | None:
     return np.unique(space.repair(grid.astype(np.int64)), axis=0)
 
 
-def require_feasible(space: Space, problem: Problem) -> FeasibleSet:
+def require_feasible(space: SearchSpace, problem: Problem) -> FeasibleSet:
     """Return the feasible set of a search.
 
     Raises:
@@ -187,7 +176,7 @@ def require_feasible(space: Space, problem: Problem) -> FeasibleSet:
     return FeasibleSet(space, problem, anchor, members)
 
 
-def _infeasible_message(space: Space, problem: Problem, nearest: IntArray) -> str:
+def _infeasible_message(space: SearchSpace, problem: Problem, nearest: IntArray) -> str:
     """Return which budgets stand in the way, and by how much they must grow."""
     costs = problem.limited
     alone = list[str]()

@@ -8,13 +8,13 @@ import numpy as np
 
 from edgewright.search.config import Problem
 from edgewright.spaces import MobileSpace
-from edgewright.spaces.architecture import FloatArray, IntArray, Space
+from edgewright.spaces.architecture import FloatArray, IntArray, SearchSpace
 
 #: Maps encodings ``(n, n_var)`` to features ``(n, n_features)``.
 Features = Callable[[IntArray], FloatArray]
 
 
-def features_of(space: Space, problem: Problem) -> Features:
+def features_of(space: SearchSpace, problem: Problem) -> Features:
     """Return the features of a space's networks.
 
     Choices are one-hot, and blocks that are not built have none. Mobile spaces add what each stage

@@ -37,13 +37,13 @@ from edgewright.search.hypervolume import normalised_hypervolume, reference_poin
 from edgewright.search.pareto import front_indices
 from edgewright.search.step import Proposal, propose
 from edgewright.search.surrogate import fidelity, require_known
-from edgewright.spaces.architecture import FloatArray, IntArray, Space
+from edgewright.spaces.architecture import FloatArray, IntArray, SearchSpace
 
 Clock = Callable[[], float]
 
 
 def run_search(
-    space: Space,
+    space: SearchSpace,
     *,
     evaluate: Evaluator,
     objectives: Mapping[str, Cost],
@@ -123,7 +123,7 @@ def _problem(
     return Problem(dict(objectives), dict(budgets), dict(constraints), dict(bounds))
 
 
-def _provenance(space: Space, problem: Problem, config: SearchConfig) -> dict[str, object]:
+def _provenance(space: SearchSpace, problem: Problem, config: SearchConfig) -> dict[str, object]:
     """Return what an archive's evaluations depend on, so far as the search itself knows it.
 
     Costs are told apart by their values on fixed networks: a latency table that was measured again
@@ -134,7 +134,7 @@ def _provenance(space: Space, problem: Problem, config: SearchConfig) -> dict[st
     costs |= {f"{name} against its budget": cost for name, cost in problem.bounds.items()}
     return {
         "space": space.name,
-        "space_digest": getattr(space, "digest", f"{space.name} v{space.version}"),
+        "space_digest": space.digest,
         "objectives": list(problem.names),
         "constraints": list(problem.constraints),
         "budgets": dict(problem.limits),
@@ -152,7 +152,7 @@ class _Search:
 
     def __init__(
         self,
-        space: Space,
+        space: SearchSpace,
         evaluate: Evaluator,
         problem: Problem,
         feasible: FeasibleSet,

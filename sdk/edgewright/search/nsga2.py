@@ -15,9 +15,8 @@ from pymoo.core.problem import Problem as PymooProblem
 from pymoo.core.repair import Repair
 from pymoo.optimize import minimize
 
-from edgewright.search.feasible import neighbours
 from edgewright.search.pareto import crowding_distance, non_dominated
-from edgewright.spaces.architecture import FloatArray, IntArray, Space
+from edgewright.spaces.architecture import FloatArray, IntArray, SearchSpace
 
 #: Predicted objectives of encodings ``(n, n_var)``, ``(n, n_obj)``.
 Objectives = Callable[[IntArray], FloatArray]
@@ -31,7 +30,7 @@ class Pool(NamedTuple):
 
 
 def inner_search(
-    space: Space,
+    space: SearchSpace,
     *,
     objectives: Objectives,
     excess: Callable[[IntArray], FloatArray],
@@ -78,13 +77,13 @@ def inner_search(
     return pool
 
 
-def _polished(space: Space, inner: _Inner, pool: Pool) -> Pool:
+def _polished(space: SearchSpace, inner: _Inner, pool: Pool) -> Pool:
     """Return ``pool`` with the neighbours of up to 30 spread networks of its front."""
     front = np.flatnonzero(non_dominated(pool.F)) if len(pool.F) else np.zeros(0, dtype=np.int64)
     if len(front) == 0:
         return pool
     spread = np.argsort(-crowding_distance(pool.F[front]), kind="stable")[:30]
-    near = np.concatenate([neighbours(space, x) for x in pool.X[front[spread]]])
+    near = np.concatenate([space.neighbours(x) for x in pool.X[front[spread]]])
     inner.record(np.unique(near, axis=0))
     return inner.pool()
 
@@ -94,7 +93,7 @@ class _Inner(PymooProblem):  # type: ignore[misc]  # pymoo has no types
 
     def __init__(
         self,
-        space: Space,
+        space: SearchSpace,
         objectives: Objectives,
         excess: Callable[[IntArray], FloatArray],
         n_obj: int,

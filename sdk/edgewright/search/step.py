@@ -15,7 +15,7 @@ from edgewright.search.features import features_of
 from edgewright.search.infill import choose_infill
 from edgewright.search.pareto import front_indices
 from edgewright.search.surrogate import choose
-from edgewright.spaces.architecture import FloatArray, IntArray, Space
+from edgewright.spaces.architecture import FloatArray, IntArray, SearchSpace
 
 # Below this many successful evaluations a surrogate knows nothing; infill is random.
 MIN_FITTED = 4
@@ -32,7 +32,7 @@ class Proposal(NamedTuple):
 
 
 def propose(
-    space: Space,
+    space: SearchSpace,
     problem: Problem,
     feasible: FeasibleSet,
     rows: Sequence[Evaluation],
@@ -70,7 +70,7 @@ def propose(
 
 
 def _by_surrogate(
-    space: Space,
+    space: SearchSpace,
     problem: Problem,
     feasible: FeasibleSet,
     done: Sequence[Evaluation],

@@ -1,6 +1,7 @@
 """Search spaces: which networks exist, what they cost. numpy only."""
 
-from edgewright.spaces.architecture import Architecture, Space
+from edgewright.spaces.architecture import Architecture, SearchSpace, Space
+from edgewright.spaces.cell import Cell, CellSpace
 from edgewright.spaces.mobile import MobileSpace, Stage
 from edgewright.spaces.operator import Operator
 from edgewright.spaces.registry import SPACES, find_space, list_spaces
@@ -8,8 +9,11 @@ from edgewright.spaces.registry import SPACES, find_space, list_spaces
 __all__ = [
     "SPACES",
     "Architecture",
+    "Cell",
+    "CellSpace",
     "MobileSpace",
     "Operator",
+    "SearchSpace",
     "Space",
     "Stage",
     "find_space",

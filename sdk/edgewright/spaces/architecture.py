@@ -44,16 +44,17 @@ class Architecture:
         }
 
 
-class Space(Protocol):
-    """What search, training and latency need of a family of networks.
+class SearchSpace(Protocol):
+    """What a search needs of a family of networks.
 
     Encodings are integer vectors of choice indices, ``(n_var,)``, each in ``[0, n_choices)``.
-    They are canonical: two architectures that build the same subnet have the same encoding.
+    They are canonical: two architectures that build the same subnet have the same encoding. An
+    architecture is whatever the space says, a hashable value with ``to_json``.
     """
 
     @property
     def name(self) -> str:
-        """Name and restriction, as :func:`edgewright.spaces.find_space` reads them."""
+        """Name and restriction, in one word."""
         ...
 
     @property
@@ -76,11 +77,11 @@ class Space(Protocol):
         """Choices of each variable, ``(n_var,)``."""
         ...
 
-    def encode(self, arch: Architecture) -> IntArray:
+    def encode(self, arch: Any) -> IntArray:
         """Return the canonical encoding, ``(n_var,)``. Raises ``ArchitectureError``."""
         ...
 
-    def decode(self, x: Sequence[int] | IntArray) -> Architecture:
+    def decode(self, x: Sequence[int] | IntArray) -> Any:
         """Return the architecture of an encoding ``(n_var,)``. Raises ``ArchitectureError``."""
         ...
 
@@ -90,6 +91,38 @@ class Space(Protocol):
 
     def sample(self, rng: np.random.Generator, n: int) -> IntArray:
         """Return ``n`` random canonical encodings, ``(n, n_var)``; duplicates may occur."""
+        ...
+
+    def neighbours(self, x: IntArray) -> IntArray:
+        """Return every network that one changed choice makes of ``x`` ``(n_var,)``, ``(m, n_var)``.
+
+        Canonical, each once, ``x`` itself not among them.
+        """
+        ...
+
+    def smallest(self) -> Any:
+        """Return the network with the least of every elastic dimension."""
+        ...
+
+    def largest(self) -> Any:
+        """Return the network with the most of every elastic dimension."""
+        ...
+
+
+class Space(SearchSpace, Protocol):
+    """A search space whose networks are rows of operators, so that latency tables can price them."""
+
+    @property
+    def name(self) -> str:
+        """Name and restriction, as :func:`edgewright.spaces.find_space` reads them."""
+        ...
+
+    def encode(self, arch: Architecture) -> IntArray:
+        """Return the canonical encoding, ``(n_var,)``. Raises ``ArchitectureError``."""
+        ...
+
+    def decode(self, x: Sequence[int] | IntArray) -> Architecture:
+        """Return the architecture of an encoding ``(n_var,)``. Raises ``ArchitectureError``."""
         ...
 
     def smallest(self) -> Architecture:
@@ -119,3 +152,13 @@ class CostTable(Protocol):
     def __call__(self, X: IntArray) -> FloatArray:
         """Return the cost of each row of ``X`` ``(n, n_var)`` as ``(n,)``."""
         ...
+
+
+def changed_once(x: IntArray, n_choices: IntArray) -> IntArray:
+    """Return every encoding that differs from ``x`` ``(n_var,)`` in one variable, ``(m, n_var)``."""
+    variable = np.repeat(np.arange(len(n_choices)), n_choices)
+    value = np.arange(len(variable)) - np.repeat(np.cumsum(n_choices) - n_choices, n_choices)
+    other = value != x[variable]
+    moved = np.tile(x, (int(other.sum()), 1))
+    moved[np.arange(len(moved)), variable[other]] = value[other]
+    return moved

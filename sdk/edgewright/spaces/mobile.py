@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from edgewright.errors import ArchitectureError, SpaceError
 from edgewright.files import digest_of
-from edgewright.spaces.architecture import Architecture, IntArray
+from edgewright.spaces.architecture import Architecture, IntArray, changed_once
 from edgewright.spaces.mobile_costs import MobileCostTable, active_slots
 from edgewright.spaces.operator import Operator, make_divisible
 
@@ -220,6 +220,12 @@ class MobileSpace:
     def sample(self, rng: np.random.Generator, n: int) -> IntArray:
         """Return ``n`` random canonical encodings, ``(n, n_var)``; depths are uniform."""
         return self.repair(rng.integers(0, self.n_choices, size=(n, len(self.n_choices))))
+
+    def neighbours(self, x: IntArray) -> IntArray:
+        """Return every network that one changed choice makes of ``x`` ``(n_var,)``, ``(m, n_var)``."""
+        X = np.unique(self.repair(changed_once(x, self.n_choices)), axis=0)
+        near: IntArray = X[(x != X).any(axis=1)]
+        return near
 
     def smallest(self) -> Architecture:
         """Return the network with the least of every elastic dimension."""
