@@ -4,7 +4,7 @@ from doubles.search_problems import ListSpace, SyntheticProblem
 
 from edgewright.errors import InfeasibleBudgetError
 from edgewright.search import Problem
-from edgewright.search.design import initial_design
+from edgewright.search.design import balanced
 from edgewright.search.feasible import enumerate_space, minimise, require_feasible
 from edgewright.spaces import find_space
 
@@ -104,7 +104,7 @@ def test_only_small_spaces_are_enumerated():
 @pytest.mark.parametrize("limits", [{}, {"macs": 4e6}, {"macs": 4e6, "params": 3.5e5}])
 def test_the_design_holds_both_ends_and_only_distinct_feasible_networks(limits):
     feasible = require_feasible(SPACE, limited(**limits))
-    X = initial_design(SPACE, feasible, 40, np.random.default_rng(1))
+    X = balanced(feasible, 40, np.random.default_rng(1))
     assert X.shape == (40, len(SPACE.n_choices))
     assert len(np.unique(X, axis=0)) == 40
     assert feasible.contains(X).all()
@@ -120,7 +120,7 @@ def test_the_design_holds_both_ends_and_only_distinct_feasible_networks(limits):
 def test_the_design_spans_the_costs_that_a_budget_leaves():
     limit = 6e6
     feasible = require_feasible(SPACE, limited(macs=limit))
-    macs = PROBLEM.macs(initial_design(SPACE, feasible, 40, np.random.default_rng(1)))
+    macs = PROBLEM.macs(balanced(feasible, 40, np.random.default_rng(1)))
     low = least(PROBLEM.macs)
     assert macs.min() < low + 0.1 * (limit - low)
     assert macs.max() > low + 0.9 * (limit - low)
@@ -128,5 +128,5 @@ def test_the_design_spans_the_costs_that_a_budget_leaves():
 
 def test_a_design_larger_than_the_space_is_the_space():
     feasible = require_feasible(ListSpace(3), Problem({}, {}, {}))
-    X = initial_design(feasible.space, feasible, 10, np.random.default_rng(0))
+    X = balanced(feasible, 10, np.random.default_rng(0))
     assert sorted(X.ravel().tolist()) == [0, 1, 2]

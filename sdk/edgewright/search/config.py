@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
@@ -29,9 +29,13 @@ class Failure:
     reason: str
 
 
-#: Evaluates ``(k, n_var)`` encodings in order: one validation error, or failure, for each row.
+#: What an evaluation found: a number where there is one evaluated objective, else numbers by name.
+Outcome = float | Mapping[str, float] | Failure
+#: Evaluates ``(k, n_var)`` encodings in order: one outcome for each row.
 #: Yielding them one by one lets the search save each as it comes.
-Evaluator = Callable[[IntArray], Iterable[float | Failure]]
+Evaluator = Callable[[IntArray], Iterable[Outcome]]
+#: What a cost is made of, largest or not: label and value of each part of a network ``(n_var,)``.
+Parts = Callable[[IntArray], Sequence[tuple[str, float]]]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,14 +43,24 @@ class SearchConfig:
     """How a search goes.
 
     Attributes:
-        evaluations: true evaluations in all, failures included.
+        evaluations: true evaluations in all, failures and pre-screening included.
         n_initial: of them in the initial design.
         n_infill: evaluated in each iteration after it.
         seed: the run's only source of randomness.
+        method: a name of :data:`edgewright.search.methods.METHODS`: ``surrogate``, or a baseline.
+        design: a name of :data:`edgewright.search.design.DESIGNS`; ``auto`` is ``balanced`` for a
+            search by surrogate and ``random`` for a baseline.
+        pre_screening: how many times as many networks the initial design evaluates, of which the
+            best ``n_initial`` are kept (NATv2, arXiv:2307.00960); 1 keeps all.
         surrogate: a name of :data:`edgewright.search.surrogate.SURROGATES`; ``auto`` joins, in
             every iteration, those that rank unseen networks well.
-        population: of the inner NSGA-II.
-        generations: of the inner NSGA-II.
+        archive_policy: a name of :data:`edgewright.search.survival.ARCHIVES`.
+        archive_size: networks that a constant archive keeps.
+        inner: of :data:`edgewright.search.inner.INNER_SEARCHES`; ``auto`` is ``nsga2`` up to three
+            objectives and ``nsga3`` above.
+        infill: a name of :data:`edgewright.search.infill.INFILLS`.
+        population: of the inner search.
+        generations: of the inner search.
         max_failures: evaluations that may fail in a row before the search gives up.
     """
 
@@ -54,7 +68,14 @@ class SearchConfig:
     n_initial: int = 32
     n_infill: int = 8
     seed: int = 0
+    method: str = "surrogate"
+    design: str = "auto"
+    pre_screening: int = 1
     surrogate: str = "auto"
+    archive_policy: str = "growing"
+    archive_size: int = 100
+    inner: str = "auto"
+    infill: str = "hypervolume"
     population: int = 100
     generations: int = 30
     max_failures: int = 10
@@ -66,6 +87,8 @@ class SearchConfig:
                 ("evaluations", 1),
                 ("n_initial", 1),
                 ("n_infill", 1),
+                ("pre_screening", 1),
+                ("archive_size", 4),
                 ("population", 4),
                 ("generations", 1),
                 ("max_failures", 1),
@@ -74,26 +97,36 @@ class SearchConfig:
         ]
         if not 0 <= self.seed <= MAX_SEED:
             faults.append(f"seed must be within 0 and {MAX_SEED}, got {self.seed}")
+        if self.pre_screening > 1 and self.n_initial * self.pre_screening >= self.evaluations:
+            faults.append(
+                f"pre-screening evaluates {self.pre_screening} times {self.n_initial} networks before the "
+                f"search begins, but evaluations are {self.evaluations}; raise these or lower that"
+            )
         if faults:
             raise UsageError("; ".join(faults))
 
 
 @dataclass(frozen=True, slots=True)
 class Problem:
-    """What is minimised and what is limited, apart from the error.
+    """What is minimised and what is limited.
 
     Attributes:
-        objectives: exact costs that are minimised beside the error; may be empty.
+        objectives: exact costs that are minimised beside what is evaluated; may be empty.
         limits: budgets, an upper limit on each named cost.
         constraints: exact costs that are only limited.
         bounds: what a limit is held against where that is not the cost itself, but, say, a latency
             and two standard deviations.
+        evaluated: objectives that only an evaluation tells, each learned by a surrogate of its own.
+        parts: what limited costs are made of, so that an infeasible budget's answer can name what
+            stands in the way; as far as that is known.
     """
 
     objectives: Mapping[str, Cost]
     limits: Mapping[str, float]
     constraints: Mapping[str, Cost]
     bounds: Mapping[str, Cost] = field(default_factory=dict)
+    evaluated: tuple[str, ...] = ("error",)
+    parts: Mapping[str, Parts] = field(default_factory=dict)
 
     @property
     def limited(self) -> dict[str, Cost]:
@@ -103,11 +136,11 @@ class Problem:
 
     @property
     def names(self) -> tuple[str, ...]:
-        """Objectives in the order of an evaluation: ``error`` first."""
-        return ("error", *self.objectives)
+        """Objectives in the order of an evaluation: what is evaluated first."""
+        return (*self.evaluated, *self.objectives)
 
     def costs(self, X: IntArray) -> FloatArray:
-        """Return the minimised costs of ``X`` ``(n, n_var)``, ``(n, n_obj - 1)``."""
+        """Return the minimised costs of ``X`` ``(n, n_var)``, ``(n, n_costs)``."""
         return _columns(self.objectives, X)
 
     def constrained(self, X: IntArray) -> FloatArray:
@@ -143,10 +176,12 @@ class IterationReport:
         n_front: networks on the Pareto front.
         hypervolume: normalised, in ``[0, 1]``, against a reference point fixed by the initial
             design.
-        surrogate: the model that chose the infill; None in iteration 0.
-        tau: Kendall's, of predicted against true error on this iteration's fresh networks.
+        surrogate: the model that chose the infill; None where none did, as in iteration 0.
+        tau: Kendall's, of predicted against true values of the first evaluated objective, the error,
+            on this iteration's fresh networks.
         spearman: likewise.
-        rmse: likewise, in the unit of the error.
+        rmse: likewise, in the objective's unit.
+        fidelity: the same three of every evaluated objective, by name.
         out_of_fold_tau: of the chosen surrogate over the archive before this iteration.
         search_seconds: the search's own time.
         evaluate_seconds: time of the evaluations.
@@ -164,6 +199,7 @@ class IterationReport:
     tau: float | None
     spearman: float | None
     rmse: float | None
+    fidelity: dict[str, dict[str, float | None]]
     out_of_fold_tau: float | None
     search_seconds: float
     evaluate_seconds: float
@@ -179,8 +215,8 @@ class SearchResult:
     """A finished search.
 
     Attributes:
-        names: of the objectives, ``error`` first.
-        front: the Pareto front, ascending in error.
+        names: of the objectives, what is evaluated first.
+        front: the Pareto front, ascending in the first objective.
         n_evaluations: in the archive, failures included.
         n_failures: of them.
         exhausted: whether it ended because every feasible network is evaluated.

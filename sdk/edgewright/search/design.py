@@ -2,13 +2,26 @@
 
 from __future__ import annotations
 
+from typing import Protocol
+
 import numpy as np
 
 from edgewright.search.feasible import FeasibleSet
-from edgewright.spaces.architecture import IntArray, SearchSpace
+from edgewright.spaces.architecture import IntArray
+
+# Networks at the head of the balanced design: the smallest and the largest.
+N_ENDS = 2
 
 
-def initial_design(space: SearchSpace, feasible: FeasibleSet, n: int, rng: np.random.Generator) -> IntArray:
+class Design(Protocol):
+    """Chooses the networks of iteration 0."""
+
+    def __call__(self, feasible: FeasibleSet, n: int, rng: np.random.Generator) -> IntArray:
+        """Return up to ``n`` distinct feasible encodings; fewer only where fewer are feasible."""
+        ...
+
+
+def balanced(feasible: FeasibleSet, n: int, rng: np.random.Generator) -> IntArray:
     """Return up to ``n`` distinct feasible encodings, the smallest and the largest first.
 
     Random networks of a space with many blocks are all of about the same size, yet the front spans
@@ -17,22 +30,42 @@ def initial_design(space: SearchSpace, feasible: FeasibleSet, n: int, rng: np.ra
     shares that are spread evenly.
 
     Args:
-        space: what is searched.
         feasible: only its members are returned.
         n: how many; fewer come back only where fewer are feasible.
         rng: the randomness of iteration 0.
     """
+    space = feasible.space
     low, high = space.encode(space.smallest()), space.encode(space.largest())
     ends = np.stack([low, high])
     if not feasible.contains(ends).all():
         ends = np.stack([_end(feasible, low, rng, largest=False), _end(feasible, high, rng, largest=True)])
-    X = _latin(space.n_choices, max(0, n - 2), rng)
+    X = _latin(space.n_choices, max(0, n - N_ENDS), rng)
     share = np.linspace(-1.0, 1.0, num=len(X))[rng.permutation(len(X))]  # < 0: towards the smallest
     share[::2] = 0.0
     towards = np.where(share[:, None] < 0, low, high)
     X = np.where(rng.random(X.shape) < np.abs(share[:, None]), towards, X)
     X = feasible.pull(X, rng)
-    distinct = list(dict.fromkeys(tuple(row) for row in np.concatenate([ends, X]).tolist()))[:n]
+    return _distinct(feasible, np.concatenate([ends, X]), n, rng)
+
+
+def latin(feasible: FeasibleSet, n: int, rng: np.random.Generator) -> IntArray:
+    """Return a Latin hypercube over the choices: each choice of a variable equally often."""
+    X = feasible.pull(_latin(feasible.space.n_choices, n, rng), rng)
+    return _distinct(feasible, X, n, rng)
+
+
+def random(feasible: FeasibleSet, n: int, rng: np.random.Generator) -> IntArray:
+    """Return random feasible networks."""
+    return feasible.fresh(rng, n, frozenset())
+
+
+#: By name. ``auto`` takes the first for a search by surrogate, and ``random`` for a baseline.
+DESIGNS: dict[str, Design] = {"balanced": balanced, "latin": latin, "random": random}
+
+
+def _distinct(feasible: FeasibleSet, X: IntArray, n: int, rng: np.random.Generator) -> IntArray:
+    """Return the distinct rows of ``X``, up to ``n``, and random networks for those that are missing."""
+    distinct = list(dict.fromkeys(tuple(row) for row in X.tolist()))[:n]
     missing = n - len(distinct)
     if missing:
         extra = feasible.fresh(rng, missing, frozenset(distinct))

@@ -2,10 +2,11 @@
 
 1. Refuse budgets that no network meets, and an archive made with other inputs.
 2. Iteration 0 evaluates the initial design (:mod:`edgewright.search.design`).
-3. Each later iteration fits a surrogate to the archive, searches it with NSGA-II, chooses the
-   infill (:mod:`edgewright.search.step`) and evaluates it for real.
+3. Each later iteration lets the method propose networks and evaluates them for real. Ours fits
+   surrogates to the archive, searches them and chooses the infill (:mod:`edgewright.search.step`);
+   baselines propose without (:mod:`edgewright.search.baselines`).
 
-This is MSuNAS (arXiv:2007.10396, algorithm 1) with exact costs in place of learned ones. What an
+Ours is MSuNAS (arXiv:2007.10396, algorithm 1) with exact costs in place of learned ones. What an
 iteration proposes depends on the archive before it and on ``[seed, iteration]`` alone, so a search
 that was killed proposes the same again and evaluates only what is missing.
 """
@@ -14,7 +15,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -27,16 +28,18 @@ from edgewright.search.config import (
     Evaluator,
     Failure,
     IterationReport,
+    Parts,
     Problem,
     SearchConfig,
     SearchResult,
 )
-from edgewright.search.design import initial_design
 from edgewright.search.feasible import FeasibleSet, require_feasible
 from edgewright.search.hypervolume import normalised_hypervolume, reference_point
+from edgewright.search.methods import design_of, method_of, require_parts
+from edgewright.search.outcome import checked
 from edgewright.search.pareto import front_indices
-from edgewright.search.step import Proposal, propose
-from edgewright.search.surrogate import fidelity, require_known
+from edgewright.search.proposal import Proposal, filled, unpredicted
+from edgewright.search.surrogate import Fidelity, fidelity
 from edgewright.spaces.architecture import FloatArray, IntArray, SearchSpace
 
 Clock = Callable[[], float]
@@ -52,6 +55,8 @@ def run_search(
     config: SearchConfig,
     constraints: Mapping[str, Cost] | None = None,
     bounds: Mapping[str, Cost] | None = None,
+    evaluated: Sequence[str] = ("error",),
+    parts: Mapping[str, Parts] | None = None,
     on_iteration: Callable[[IterationReport], None] | None = None,
     on_evaluation: Callable[[Evaluation], None] | None = None,
     clock: Clock = time.perf_counter,
@@ -60,10 +65,10 @@ def run_search(
 
     Args:
         space: what is searched.
-        evaluate: true validation error of encodings ``(k, n_var)``, in order. A value that is not
-            finite, a :class:`Failure` and an exception that is not an ``SDKError`` quarantine the
-            network; they are never scored.
-        objectives: exact costs minimised beside the error, by name; each maps ``(n, n_var)`` to
+        evaluate: true validation error of encodings ``(k, n_var)``, in order; numbers by name where
+            several objectives are ``evaluated``. A value that is not finite, a :class:`Failure` and an
+            exception that is not an ``SDKError`` quarantine the network; they are never scored.
+        objectives: exact costs minimised beside what is evaluated, by name; each maps ``(n, n_var)`` to
             ``(n,)``, at least 0.
         budgets: upper limits by name of an objective or constraint, in its unit. Only networks
             within all of them are evaluated.
@@ -71,6 +76,9 @@ def run_search(
         config: how the search goes. ``evaluations`` may be raised when continuing.
         constraints: exact costs that are limited by ``budgets`` but not minimised.
         bounds: what a budget is held against where that is not the cost of its name.
+        evaluated: names of the objectives that ``evaluate`` returns, each learned by a surrogate of its
+            own; the first leads, in the order of the front and in what iterations report.
+        parts: what a limited cost is made of, by name; named where a budget is infeasible.
         on_iteration: called after each iteration.
         on_evaluation: called after each evaluation is saved.
         clock: seconds.
@@ -81,10 +89,18 @@ def run_search(
         RunError: the archive was made with other inputs, or every evaluation fails.
         StorageError: the archive cannot be written.
     """
-    require_known(config.surrogate)
-    problem = _problem(objectives, budgets, constraints or {}, bounds or {})
+    require_parts(config)
+    problem = Problem(
+        dict(objectives),
+        dict(budgets),
+        dict(constraints or {}),
+        dict(bounds or {}),
+        tuple(evaluated),
+        dict(parts or {}),
+    )
+    _require_consistent(problem)
     feasible = require_feasible(space, problem)
-    archive.require(_provenance(space, problem, config))
+    archive.require(_to_compare(archive, _provenance(space, problem, config)))
     search = _Search(space, evaluate, problem, feasible, archive, config, on_evaluation or _ignore, clock)
     reports = list[IterationReport]()
     for report in search.iterations():
@@ -98,19 +114,27 @@ def _ignore(_: Evaluation) -> None:
     """Do nothing."""
 
 
-def _problem(
-    objectives: Mapping[str, Cost],
-    budgets: Mapping[str, float],
-    constraints: Mapping[str, Cost],
-    bounds: Mapping[str, Cost],
-) -> Problem:
-    """Return the problem. Raises ``UsageError`` with all faults of its names and limits."""
+def _require_consistent(problem: Problem) -> None:
+    """Raise ``UsageError`` with all faults of a problem's names and limits."""
+    objectives, budgets, constraints = problem.objectives, problem.limits, problem.constraints
+    evaluated, bounds = problem.evaluated, problem.bounds
     known = {*objectives, *constraints}
-    faults = [f"{name!r} is reserved for the evaluator" for name in sorted({"error"} & known)]
+    faults = [f"{name!r} is reserved for the evaluator" for name in sorted({"error", *evaluated} & known)]
+    faults += [] if evaluated else ["no objective is evaluated; name at least one"]
+    faults += [
+        f"{name!r} is evaluated twice" for name in sorted({n for n in evaluated if evaluated.count(n) > 1})
+    ]
     faults += [
         f"{name!r} is both objective and constraint" for name in sorted({*objectives} & {*constraints})
     ]
-    faults += [f"the budget {name!r} limits nothing that is computed" for name in sorted({*budgets} - known)]
+    faults += [
+        f"the budget {name!r} limits what only an evaluation tells; choose from the front under that limit"
+        for name in sorted({*budgets} & {*evaluated})
+    ]
+    faults += [
+        f"the budget {name!r} limits nothing that is computed"
+        for name in sorted({*budgets} - known - {*evaluated})
+    ]
     faults += [f"the bound {name!r} has no budget" for name in sorted({*bounds} - {*budgets})]
     faults += [f"the constraint {name!r} has no budget" for name in sorted({*constraints} - {*budgets})]
     faults += [
@@ -120,7 +144,6 @@ def _problem(
     ]
     if faults:
         raise UsageError(f"cannot search: {'; '.join(faults)}; known costs: {', '.join(sorted(known))}")
-    return Problem(dict(objectives), dict(budgets), dict(constraints), dict(bounds))
 
 
 def _provenance(space: SearchSpace, problem: Problem, config: SearchConfig) -> dict[str, object]:
@@ -144,7 +167,31 @@ def _provenance(space: SearchSpace, problem: Problem, config: SearchConfig) -> d
         "n_infill": config.n_infill,
         "surrogate": config.surrogate,
         "inner": [config.population, config.generations],
+        **_parts(config),
     }
+
+
+def _parts(config: SearchConfig) -> dict[str, object]:
+    """Return the parts of a search, as far as they decide what it proposes."""
+    return {
+        "method": config.method,
+        "parts": {
+            "design": [config.design, config.pre_screening],
+            "archive": [config.archive_policy, config.archive_size]
+            if config.archive_policy == "constant"
+            else [config.archive_policy],
+            "inner": config.inner,
+            "infill": config.infill,
+        },
+    }
+
+
+def _to_compare(archive: Archive, wanted: dict[str, object]) -> dict[str, object]:
+    """Return ``wanted`` without what an older archive does not record, where that is as it was then."""
+    if not len(archive):
+        return wanted
+    then, meta = _parts(SearchConfig()), archive.meta
+    return {key: value for key, value in wanted.items() if key in meta or then.get(key) != value}
 
 
 class _Search:
@@ -198,10 +245,12 @@ class _Search:
     def _propose(self, iteration: int, earlier: tuple[Evaluation, ...]) -> Proposal:
         """Return the iteration's batch, a function of the rows before it and the seed alone."""
         rng = np.random.default_rng([self.config.seed, iteration])
+        config = self.config
         if iteration == 0:
-            X = initial_design(self.space, self.feasible, self.config.n_initial, rng)
-            return Proposal(X, np.full(len(X), np.nan))
-        return propose(self.space, self.problem, self.feasible, earlier, self.config, rng)
+            n = config.n_initial * config.pre_screening
+            return unpredicted(design_of(config)(self.feasible, n, rng), self.feasible)
+        proposal = method_of(config)(self.feasible, earlier, config, rng)
+        return filled(proposal, self.feasible, earlier, config.n_infill, rng)
 
     def _evaluate_missing(self, iteration: int, X: IntArray) -> bool:
         """Evaluate the rows of ``X`` that the archive lacks, and return whether it has all now."""
@@ -214,7 +263,7 @@ class _Search:
             failed = isinstance(outcome, Failure)
             row = self.archive.add(
                 X[position],
-                objectives=None if isinstance(outcome, Failure) else (outcome, *costs[position]),
+                objectives=None if isinstance(outcome, Failure) else (*outcome, *costs[position]),
                 constraints=tuple(constrained[position]),
                 iteration=iteration,
                 position=position,
@@ -228,14 +277,14 @@ class _Search:
             start = self.clock()
         return len(have) + len(todo) == len(X)
 
-    def _outcomes(self, X: IntArray) -> Iterator[float | Failure]:
-        """Yield one finite error or failure for each row, whatever the evaluator does."""
+    def _outcomes(self, X: IntArray) -> Iterator[tuple[float, ...] | Failure]:
+        """Yield the finite evaluated objectives of each row, or a failure, whatever the evaluator does."""
         done = 0
         while done < len(X):
-            outcome: float | Failure
+            outcome: tuple[float, ...] | Failure
             try:
                 for value in self.evaluate(X[done:]):
-                    yield _checked(value)
+                    yield checked(value, self.problem.evaluated)
                     done += 1
                     if done == len(X):
                         return
@@ -257,11 +306,8 @@ class _Search:
 
     def _report(self, iteration: int, proposal: Proposal) -> IterationReport:
         fresh = [row for row in self.archive.succeeded if row.iteration == iteration]
-        predicted = {tuple(int(v) for v in x): e for x, e in zip(proposal.X, proposal.errors, strict=True)}
-        fit = fidelity(
-            np.array([predicted[row.x] for row in fresh]),
-            np.array([row.objectives[0] for row in fresh if row.objectives is not None]),
-        )
+        fit = self._fidelity(proposal, fresh)
+        lead = fit[self.problem.evaluated[0]]
         F = self.archive.F
         n = len(self.archive)
         return IterationReport(
@@ -272,14 +318,24 @@ class _Search:
             n_front=len(front_indices(F)),
             hypervolume=self._hypervolume(F),
             surrogate=proposal.surrogate,
-            tau=fit.tau,
-            spearman=fit.spearman,
-            rmse=fit.rmse,
+            tau=lead.tau,
+            spearman=lead.spearman,
+            rmse=lead.rmse,
+            fidelity={name: found._asdict() for name, found in fit.items()},
             out_of_fold_tau=proposal.out_of_fold_tau,
             search_seconds=0.0,
             evaluate_seconds=0.0,
             predicted=tuple(float(e) if math.isfinite(e) else None for e in proposal.errors),
         )
+
+    def _fidelity(self, proposal: Proposal, fresh: Sequence[Evaluation]) -> dict[str, Fidelity]:
+        """Return how well each evaluated objective of the iteration's networks was predicted."""
+        found = {tuple(x): row for x, row in zip(proposal.X.tolist(), proposal.predicted, strict=True)}
+        names = self.problem.evaluated
+        predicted = np.array([found[row.x] for row in fresh]).reshape(-1, len(names))
+        values = [row.objectives for row in fresh if row.objectives is not None]
+        true = np.array(values, dtype=np.float64).reshape(-1, len(self.problem.names))
+        return {name: fidelity(predicted[:, j], true[:, j]) for j, name in enumerate(names)}
 
     def _hypervolume(self, F: FloatArray) -> float:
         """Return the normalised hypervolume; its reference point is set by iteration 0."""
@@ -300,16 +356,3 @@ class _Search:
             hypervolume=self._hypervolume(F),
             reports=reports,
         )
-
-
-def _checked(value: object) -> float | Failure:
-    """Return a finite error as it is, and anything else as a failure."""
-    if isinstance(value, Failure):
-        return value
-    try:
-        error = float(value)  # type: ignore[arg-type]  # a foreign evaluator may return anything
-    except (TypeError, ValueError):
-        return Failure(f"the evaluator returned {value!r:.100}, expected a number")
-    if not math.isfinite(error):
-        return Failure(f"the evaluator returned {error}, expected a finite error")
-    return error

@@ -1,12 +1,13 @@
-"""The inner search: NSGA-II over encodings, on the surrogate and the exact costs."""
+"""NSGA-II and NSGA-III over encodings, on the surrogates and the exact costs."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 from pymoo.algorithms.moo.nsga2 import NSGA2
+from pymoo.algorithms.moo.nsga3 import NSGA3
 from pymoo.core.crossover import Crossover
 from pymoo.core.duplicate import DuplicateElimination
 from pymoo.core.mutation import Mutation
@@ -15,50 +16,71 @@ from pymoo.core.problem import Problem as PymooProblem
 from pymoo.core.repair import Repair
 from pymoo.optimize import minimize
 
+from edgewright.search.inner import Excess, Objectives, Pool
 from edgewright.search.pareto import crowding_distance, non_dominated
+from edgewright.search.survival import directions
 from edgewright.spaces.architecture import FloatArray, IntArray, SearchSpace
 
-#: Predicted objectives of encodings ``(n, n_var)``, ``(n, n_obj)``.
-Objectives = Callable[[IntArray], FloatArray]
 
-
-class Pool(NamedTuple):
-    """Feasible networks that the inner search saw, each once."""
-
-    X: IntArray  # (m, n_var)
-    F: FloatArray  # (m, n_obj), predicted
-
-
-def inner_search(
+def nsga2(
     space: SearchSpace,
     *,
     objectives: Objectives,
-    excess: Callable[[IntArray], FloatArray],
+    excess: Excess,
     seeds: IntArray,
     population: int,
     generations: int,
     polish: int,
     rng: np.random.Generator,
 ) -> Pool:
-    """Search the predicted objectives and return all feasible networks met on the way.
+    """NSGA-II (Deb et al. 2002) with uniform crossover and random resets, then polished.
 
-    NSGA-II (Deb et al. 2002) with uniform crossover and random resets, then ``polish`` rounds of
-    Pareto local search: every neighbour of a spread of the front found so far.
-
-    Args:
-        space: what is searched.
-        objectives: predicted; all minimised.
-        excess: budgets as constraints, ``(n, n_budgets)``; feasible is <= 0.
-        seeds: first of the initial population, ``(k, n_var)``; random networks fill it.
-        population: individuals of a generation.
-        generations: after the initial one.
-        polish: rounds of local search.
-        rng: the randomness of this iteration.
+    Polishing is Pareto local search: every neighbour of a spread of the front found so far.
+    For the arguments see :class:`edgewright.search.inner.InnerSearch`.
     """
+    return _search(NSGA2, space, objectives, excess, seeds, population, generations, polish, rng)
+
+
+def nsga3(
+    space: SearchSpace,
+    *,
+    objectives: Objectives,
+    excess: Excess,
+    seeds: IntArray,
+    population: int,
+    generations: int,
+    polish: int,
+    rng: np.random.Generator,
+) -> Pool:
+    """NSGA-III (Deb and Jain 2014) likewise, its survivors spread over reference directions.
+
+    Where there are many objectives nearly every network is on the front, and crowding distance no
+    longer tells which to keep.
+    """
+
+    def algorithm(**options: Any) -> Any:
+        n_obj = objectives(seeds[:1] if len(seeds) else space.sample(rng, 1)).shape[1]
+        return NSGA3(directions(n_obj, population), **options)
+
+    return _search(algorithm, space, objectives, excess, seeds, population, generations, polish, rng)
+
+
+def _search(
+    make: Callable[..., Any],
+    space: SearchSpace,
+    objectives: Objectives,
+    excess: Excess,
+    seeds: IntArray,
+    population: int,
+    generations: int,
+    polish: int,
+    rng: np.random.Generator,
+) -> Pool:
+    """Run one of pymoo's algorithms and return all feasible networks that it met."""
     fill = space.sample(rng, max(0, population - len(seeds)))
     start = np.unique(np.concatenate([seeds[:population], fill]), axis=0)
     inner = _Inner(space, objectives, excess, n_obj=objectives(start[:1]).shape[1])
-    algorithm = NSGA2(
+    algorithm = make(
         pop_size=population,
         sampling=Population.new("X", start),
         crossover=_UniformCrossover(2, 2, prob=0.9),

@@ -32,6 +32,19 @@ def front_indices(F: FloatArray) -> IntArray:
     return candidates[first].astype(np.int64)
 
 
+def ranks(F: FloatArray) -> IntArray:
+    """Return the number of the front that each row is on, ``(n,)``: 0 is the Pareto front.
+
+    Rank 1 is the front of what is left without it, and so on (NSGA-II, Deb et al. 2002).
+    """
+    import moocore
+
+    if len(F) == 0:
+        return np.zeros(0, dtype=np.int64)
+    rank: IntArray = moocore.pareto_rank(np.ascontiguousarray(F, dtype=np.float64)).astype(np.int64)
+    return rank
+
+
 def crowding_distance(F: FloatArray) -> FloatArray:
     """Return the crowding distance of each row, ``(n,)`` (NSGA-II, Deb et al. 2002, section III-B).
 

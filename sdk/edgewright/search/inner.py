@@ -1,0 +1,65 @@
+"""The inner search: who looks for promising networks among the predicted ones, by name."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import NamedTuple, Protocol
+
+import numpy as np
+
+from edgewright.spaces.architecture import FloatArray, IntArray, SearchSpace
+
+#: Predicted objectives of encodings ``(n, n_var)``, ``(n, n_obj)``.
+Objectives = Callable[[IntArray], FloatArray]
+#: Budgets as constraints of encodings ``(n, n_var)``, ``(n, n_budgets)``; feasible is <= 0.
+Excess = Callable[[IntArray], FloatArray]
+
+#: By name; ``auto`` takes the second above three objectives.
+INNER_SEARCHES = ("nsga2", "nsga3")
+MAX_CROWDED = 3  # objectives up to which crowding distance spreads a front
+
+
+class Pool(NamedTuple):
+    """Feasible networks that the inner search saw, each once."""
+
+    X: IntArray  # (m, n_var)
+    F: FloatArray  # (m, n_obj), predicted
+
+
+class InnerSearch(Protocol):
+    """Searches the predicted objectives."""
+
+    def __call__(
+        self,
+        space: SearchSpace,
+        *,
+        objectives: Objectives,
+        excess: Excess,
+        seeds: IntArray,
+        population: int,
+        generations: int,
+        polish: int,
+        rng: np.random.Generator,
+    ) -> Pool:
+        """Return all feasible networks met on the way.
+
+        Args:
+            space: what is searched.
+            objectives: predicted; all minimised.
+            excess: budgets as constraints.
+            seeds: first of the initial population, ``(k, n_var)``; random networks fill it.
+            population: individuals of a generation.
+            generations: after the initial one.
+            polish: rounds of local search.
+            rng: the randomness of this iteration.
+        """
+        ...
+
+
+def find_inner_search(name: str, n_obj: int) -> InnerSearch:
+    """Return the inner search of a name: of :data:`INNER_SEARCHES`, or ``auto``."""
+    # Imported here: pymoo takes most of a second to load, and reading an archive needs none of it.
+    from edgewright.search.nsga2 import nsga2, nsga3
+
+    by_name: dict[str, InnerSearch] = {"nsga2": nsga2, "nsga3": nsga3}
+    return by_name[name] if name != "auto" else (nsga2 if n_obj <= MAX_CROWDED else nsga3)
