@@ -1,10 +1,13 @@
+import io
 import json
 import os
 import pty
 import sys
+import time
 from contextlib import contextmanager
 
 import pytest
+from rich.text import Text
 
 from edgewright.cli.console import Console
 from edgewright.cli.main import run
@@ -70,6 +73,83 @@ def test_tasks_inside_tasks_are_drawn_on_a_terminal_alone(monkeypatch, as_json):
             outer.update(2)
         for text in ("outer", "inner", "a line that stays"):
             assert (text in drawn()) is not as_json
+
+
+class Recorder(io.StringIO):
+    """A terminal that remembers each write."""
+
+    def __init__(self):
+        super().__init__()
+        self.writes = []
+
+    def isatty(self):
+        return True
+
+    def write(self, text):
+        self.writes.append(text)
+        return super().write(text)
+
+
+def test_a_view_never_flickers_and_gives_the_terminal_back(monkeypatch):
+    """What takes a picture away is written together with the whole next one."""
+    monkeypatch.setattr(sys, "stderr", stream := Recorder())
+    monkeypatch.setenv("TERM", "xterm")
+    console = Console()
+    assert console.has_view
+
+    class Picture:
+        n = 0
+
+        def __rich_console__(self, _, options):
+            self.n += 1
+            yield Text(f"first {self.n}")
+            yield Text("last")
+
+    def work():
+        with console.view(picture := Picture()):
+            while picture.n < 4:
+                time.sleep(0.01)
+            console.say("a line above")
+            with console.task("quiet") as task:
+                task.update(1, 2)
+            raise RuntimeError
+
+    with pytest.raises(RuntimeError):
+        work()
+    written = [text for text in stream.writes if text]
+    for text in written[:-3]:
+        if "\x1b[2K" in text:
+            assert text.index("\x1b[2K") < text.index("first")
+            assert text.rstrip().endswith("last")
+    whole = "".join(written)
+    assert "a line above" in whole
+    assert "quiet" not in whole
+    assert whole.rindex("\x1b[?25h") > whole.rindex("\x1b[?25l")
+    assert not console._view
+
+
+@pytest.mark.parametrize("term", ["dumb", "unknown"])
+def test_a_terminal_that_cannot_move_its_cursor_has_no_view(monkeypatch, term):
+    monkeypatch.setattr(sys, "stderr", Recorder())
+    monkeypatch.setenv("TERM", term)
+    assert not Console().has_view
+    monkeypatch.setenv("TERM", "xterm")
+    assert Console().has_view
+    assert not Console(as_json=True).has_view
+
+
+def test_events_are_lines_and_the_result_is_the_last_of_them(capsys):
+    console = Console(as_json=True)
+    console.event("iteration", {"tau": float("nan"), "predicted": (1.0, None)})
+    console.result({"a": [1]}, "text", ends_events=True)
+    lines = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    assert lines == [
+        {"event": "iteration", "tau": None, "predicted": [1.0, None]},
+        {"event": "result", "a": [1]},
+    ]
+    Console().event("iteration", {})
+    Console().result({}, "text", ends_events=True)
+    assert capsys.readouterr().out == "text\n"
 
 
 def test_a_verb_on_a_terminal_shows_how_far_it_is(monkeypatch, own_run, capsys):

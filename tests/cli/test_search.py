@@ -51,6 +51,30 @@ def test_search_compiles_and_measures_its_finalists(search, trained_only):
     assert len(rows(trained_only)) == 8
 
 
+def test_json_is_a_line_an_iteration_and_the_result_last(search, trained_only):
+    asked = ("--budget", "cpu=50ms", "--surrogate", "ridge", "--no-verify", "--json", "--evaluations")
+    outcome = search(*asked, "28")
+    *iterations, result = outcome.events()
+    assert outcome.err == ""
+    assert [line["event"] for line in iterations] == ["iteration"] * 3
+    assert [line["n_evaluations"] for line in iterations] == [16, 24, 28]
+    assert [line["evaluations_left"] for line in iterations] == [12, 4, 0]
+    assert iterations[0]["predicted"] == [None] * 16
+    assert all(isinstance(error, float) for error in iterations[1]["predicted"])
+    assert result["event"] == "result"
+    assert result["n_evaluations"] == 28
+    assert result["hypervolume"] == iterations[-1]["hypervolume"]
+    (again,) = search(*asked, "28").events()
+    assert again == result, "nothing is left to do, and the result is told again"
+
+
+def test_an_error_is_the_last_line_of_json(search):
+    outcome = search("--budget", "cpu=1us", "--json")
+    (line,) = outcome.events()
+    assert (outcome.status, line["exit_code"]) == (3, 3)
+    assert "cpu" in line["error"]
+
+
 def test_a_finished_search_is_told_again_not_made_again(edgewright, chain, own_run):
     before = rows(own_run)
     found = edgewright(

@@ -46,8 +46,13 @@ class Outcome(NamedTuple):
     err: str
 
     def json(self):
+        """Return the result: the only JSON document, or the last line after lines of events."""
         assert self.status == 0, self.err
-        return json.loads(self.out)
+        return self.events()[-1] if self.out.startswith('{"event"') else json.loads(self.out)
+
+    def events(self):
+        """Return what each line of the output says."""
+        return [json.loads(line) for line in self.out.splitlines()]
 
     def refusal(self, status, *parts, told=0):
         """Return the error line, having checked all that an error promises.

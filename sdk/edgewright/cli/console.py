@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import json
 import math
+import os
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from edgewright.errors import SDKError
 
 if TYPE_CHECKING:
+    from rich.console import RenderableType
+    from rich.live import Live as RichLive
     from rich.progress import Progress as RichProgress
     from rich.progress import TaskID
 
@@ -20,6 +23,7 @@ if TYPE_CHECKING:
 
 
 REDRAW_S = 0.1  # of progress bars
+VIEWS_PER_S = 2  # often enough for a clock; nothing is measured while a view is open
 
 
 class ToldError(Exception):
@@ -44,13 +48,32 @@ class Console:
     def __init__(self, as_json: bool = False) -> None:
         self.as_json = as_json
         self._live: RichProgress | None = None
+        self._view: RichLive | None = None
 
-    def result(self, value: Any, text: str, require: Callable[[], None] | None = None) -> None:
+    def event(self, name: str, value: Mapping[str, Any]) -> None:
+        """Print something that happened as one line of JSON; nothing without ``--json``.
+
+        Args:
+            name: becomes ``event``, the line's first key.
+            value: JSON values; a number that JSON cannot say becomes null.
+        """
+        if self.as_json:
+            print(json.dumps({"event": name, **_finite(value)}, allow_nan=False), flush=True)
+
+    def result(
+        self,
+        value: Any,
+        text: str,
+        require: Callable[[], None] | None = None,
+        *,
+        ends_events: bool = False,
+    ) -> None:
         """Print a command's result: ``value`` as JSON, or ``text``.
 
         Args:
             value: JSON values; a number that JSON cannot say becomes null.
             text: for a reader.
+            ends_events: the JSON is the last of several lines, with ``"event": "result"``.
             require: raises where the result is not good enough. The result is told all the same, and
                 with ``--json`` the error is part of its one document.
 
@@ -64,7 +87,10 @@ class Console:
         except SDKError as error:
             failure = error
             value = {**value, "error": str(error), "exit_code": error.exit_code}
-        print(json.dumps(_finite(value), indent=1, allow_nan=False) if self.as_json else text)
+        if self.as_json and ends_events:
+            self.event("result", value)
+        else:
+            print(json.dumps(_finite(value), indent=1, allow_nan=False) if self.as_json else text)
         if failure is not None:
             raise ToldError(failure)
 
@@ -72,15 +98,16 @@ class Console:
         """Tell one line on stderr; nothing under ``--json``."""
         if self.as_json:
             return
-        if self._live is not None:
-            self._live.console.print(text, markup=False, highlight=False)
+        if (shown := self._view or self._live) is not None:
+            shown.console.print(text, markup=False, highlight=False)
         else:
             print(text, file=sys.stderr, flush=True)
 
     @contextmanager
     def task(self, description: str, total: float | None = None) -> Iterator[Task]:
         """Show a progress bar on stderr while the block runs, where stderr is a terminal."""
-        if self.as_json or not sys.stderr.isatty():
+        # A view that is open shows what matters.
+        if self._view is not None or self.as_json or not sys.stderr.isatty():
             yield _QuietTask()
             return
         # rich's progress costs 60 ms to import, which --help should not pay.
@@ -108,6 +135,37 @@ class Console:
                 yield _BarTask(live, live.add_task(description, total=total, note=""))
             finally:
                 self._live = None
+
+    @property
+    def has_view(self) -> bool:
+        """Whether :meth:`view` shows anything: stderr is a terminal that can move its cursor."""
+        dumb = os.environ.get("TERM", "").lower() in ("dumb", "unknown")
+        return not self.as_json and sys.stderr.isatty() and not dumb
+
+    @contextmanager
+    def view(self, draw: RenderableType) -> Iterator[None]:
+        """Keep ``draw`` in sight at the foot of the terminal while the block runs, then take it away.
+
+        What is told meanwhile scrolls by above it. However the block ends, the cursor is shown again.
+
+        Args:
+            draw: rendered anew whenever it is shown.
+        """
+        # Each costs some 50 ms to import, which --help should not pay.
+        from rich import console, live
+
+        with live.Live(
+            draw,
+            console=console.Console(stderr=True),
+            refresh_per_second=VIEWS_PER_S,
+            transient=True,
+            # Results belong on stdout, whoever reads it.
+            redirect_stdout=False,
+        ) as self._view:
+            try:
+                yield
+            finally:
+                self._view = None
 
 
 def _finite(value: Any) -> Any:

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from edgewright.cli.console import Console
-from edgewright.cli.options import DEFAULT_TABLES, AllowForeign, AsJson, Name, Precision, Seed, Tables
+from edgewright.cli.options import DEFAULT_TABLES, AllowForeign, Name, Precision, Seed, Tables
 
 
 def search(
@@ -47,12 +47,20 @@ def search(
         bool, typer.Option("--allow-inaccurate", help="Use tables whose own error is above 15 %.")
     ] = False,
     seed: Seed = 0,
-    as_json: AsJson = False,
+    as_json: Annotated[
+        bool, typer.Option("--json", help="Print a line of JSON an iteration, and the result as the last.")
+    ] = False,
 ) -> None:
     """Search the supernet for the best networks within the budgets, then measure the finalists.
 
     A killed search goes on where it stopped and ends with the archive of an undisturbed one.
+
+    On a terminal, a view shows the front, the hypervolume, how well the surrogate ranks, and what is
+    left. With --json, stdout has one line of JSON for each iteration as it ends, "event": "iteration"
+    (hypervolume, tau, spearman, rmse, predicted, seconds ...), and the result as its last line,
+    "event": "result"; an error's last line has "error" and "exit_code" instead.
     """
+    from edgewright.cli.search_view import watcher
     from edgewright.pipeline.search import SearchOptions, search_run
     from edgewright.pipeline.verify import verify_run
 
@@ -73,6 +81,7 @@ def search(
             seed=seed,
         ),
         progress=console,
+        watcher=watcher(console),
     )
     value, text = result.to_json(), result.text()
     verification = None
@@ -80,4 +89,4 @@ def search(
         verification = verify_run(run, name=name, finalists=finalists, progress=console)
         value["verification"] = verification.to_json()
         text += "\n\n" + verification.text()
-    console.result(value, text, None if verification is None else verification.require)
+    console.result(value, text, None if verification is None else verification.require, ends_events=True)

@@ -12,6 +12,7 @@ import platform
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import partial
 from importlib import metadata
 from pathlib import Path
 from typing import Any
@@ -27,9 +28,17 @@ from edgewright.pipeline.progress import SILENT, Progress
 from edgewright.pipeline.run import RunFolder
 from edgewright.pipeline.tables import DEFAULT_Z, DeviceCost, device_cost
 from edgewright.pipeline.trained import TrainedRun
-from edgewright.search.archive import Archive
+from edgewright.pipeline.watch import SearchState, SearchWatcher, TaskWatcher
+from edgewright.search.archive import Archive, Evaluation
 from edgewright.search.budget import QUANTITIES, format_cost, parse_budgets
-from edgewright.search.config import Evaluator, Failure, IterationReport, Problem, SearchConfig
+from edgewright.search.config import (
+    Evaluator,
+    Failure,
+    IterationReport,
+    Problem,
+    SearchConfig,
+    SearchResult,
+)
 from edgewright.search.feasible import require_feasible
 from edgewright.search.loop import run_search
 from edgewright.search.surrogate import require_known
@@ -103,8 +112,20 @@ class SearchSummary:
         return f"{head}\n\n{self.front.text()}"
 
 
-def search_run(root: Path, options: SearchOptions, *, progress: Progress = SILENT) -> SearchSummary:
+def search_run(
+    root: Path,
+    options: SearchOptions,
+    *,
+    progress: Progress = SILENT,
+    watcher: SearchWatcher | None = None,
+) -> SearchSummary:
     """Search a run's supernet; a killed search goes on where it stopped.
+
+    Args:
+        root: the run's folder.
+        options: what is searched for.
+        progress: told what is read and asked.
+        watcher: follows the evaluations; a task of ``progress`` where ``None``.
 
     Raises:
         RunError: the run is not trained, or the search's folder holds one with other inputs.
@@ -129,7 +150,6 @@ def search_run(root: Path, options: SearchOptions, *, progress: Progress = SILEN
             _inputs(folder, trained, problem, options),
             notes={"versions": _versions()},
         ) as archive,
-        progress.task("evaluating networks", options.evaluations) as task,
     ):
         config = SearchConfig(
             evaluations=options.evaluations,
@@ -138,29 +158,44 @@ def search_run(root: Path, options: SearchOptions, *, progress: Progress = SILEN
             surrogate=options.surrogate,
         )
         write_json(target / "search.json", problem.to_json(options))
-        note = ""
-
-        def on_iteration(report: IterationReport) -> None:
-            nonlocal note
-            tau = "" if report.tau is None else f", surrogate tau {report.tau:.2f}"
-            note = f"hypervolume {report.hypervolume:.3f}{tau}"
-            task.update(len(archive), note=note)
-
-        task.update(len(archive))
-        result = run_search(
-            folder.space,
-            evaluate=_evaluator(trained),
-            objectives=problem.objectives,
-            constraints=problem.constraints,
-            bounds=problem.bounds,
-            budgets=problem.asked,
-            archive=archive,
-            config=config,
-            on_iteration=on_iteration,
-            on_evaluation=lambda row: task.update(row.id, note=note),
+        result = _watched(
+            watcher or TaskWatcher(progress),
+            archive,
+            config,
+            partial(
+                run_search,
+                folder.space,
+                evaluate=_evaluator(trained),
+                objectives=problem.objectives,
+                constraints=problem.constraints,
+                bounds=problem.bounds,
+                budgets=problem.asked,
+                archive=archive,
+                config=config,
+            ),
         )
         front = front_from_archive(archive, folder.space)
     return SearchSummary(target, front, tuple(problem.devices), result.hypervolume, result.exhausted)
+
+
+def _watched(
+    watcher: SearchWatcher, archive: Archive, config: SearchConfig, run: Callable[..., SearchResult]
+) -> SearchResult:
+    """Run a search while someone watches; ``run`` takes what :func:`run_search` calls on its way."""
+    state = SearchState(
+        archive.meta["objectives"], config.evaluations, rows=archive.evaluations, reports=archive.reports
+    )
+
+    def on_evaluation(row: Evaluation) -> None:
+        state.evaluated(row)
+        watcher.evaluated(state)
+
+    def on_iteration(report: IterationReport) -> None:
+        state.iterated(report)
+        watcher.iterated(report)
+
+    with watcher.watching(state):
+        return run(on_iteration=on_iteration, on_evaluation=on_evaluation)
 
 
 def _inputs(
