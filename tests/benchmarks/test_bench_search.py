@@ -1,0 +1,87 @@
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from doubles.cells import write_cells
+
+ROOT = Path(__file__).parents[2]
+BENCH = ROOT / "benchmarks" / "bench_search.py"
+DATA = Path(os.environ.get("EDGEWRIGHT_DATA", ROOT.parent / "shared" / "data"))
+
+
+def run(*arguments):
+    return subprocess.run(
+        [sys.executable, str(BENCH), *map(str, arguments)], capture_output=True, text=True, check=False
+    )
+
+
+@pytest.fixture(scope="module")
+def cells(tmp_path_factory):
+    return write_cells(tmp_path_factory.mktemp("cells") / "cells.npz")
+
+
+def of(cells):
+    return ["--problem", "nb201", "--data", cells, "--accuracy", "accuracy", "--latency", "latency_ms_pi"]
+
+
+def test_it_runs_on_any_file_of_cells_and_ends_with_one_json_object(cells, tmp_path):
+    out = tmp_path / "out.json"
+    options = ["--evaluations", "40", "--at", "20,40", "--seeds", "2", "--methods", "edgewright,random"]
+    done = run(*of(cells), *options, "--json", out)
+    assert done.returncode == 0, done.stderr
+    last = json.loads(done.stdout.splitlines()[-1])
+    assert list(last) == ["hypervolume_ratio", "evaluations_to_0.95", "seeds"]
+    assert last["seeds"] == 2
+    assert set(last["hypervolume_ratio"]) == set(last["evaluations_to_0.95"]) == {"edgewright", "random"}
+    for ratios in last["hypervolume_ratio"].values():
+        assert list(ratios) == ["20", "40"]
+        assert 0 < ratios["20"] <= ratios["40"] <= 1
+    assert last["hypervolume_ratio"]["edgewright"]["40"] > last["hypervolume_ratio"]["random"]["40"]
+    written = json.loads(out.read_text())
+    ours = written["methods"]["edgewright"]
+    assert ours["evaluated"] == ours["asked"] == [40, 40]
+    assert ours["search_seconds_per_iteration"]["mean"] > 0
+    assert np.array(written["trajectories"]["random"]).shape == (2, 40, 2)
+    assert len(ours["mean_curve"]) == 40
+    assert ours["mean_curve"][-1] == pytest.approx(last["hypervolume_ratio"]["edgewright"]["40"], abs=1e-4)
+    assert written["config"]["data"] == "cells.npz"
+
+
+def test_the_same_seeds_give_the_same_figures_however_many_run_at_a_time(cells):
+    options = ["--evaluations", "30", "--seeds", "2", "--methods", "nsga2"]
+    lines = [run(*of(cells), *options, "--jobs", jobs).stdout.splitlines()[-1] for jobs in (1, 2)]
+    assert lines[0] == lines[1]
+
+
+def test_optuna_searches_the_same_problem(cells):
+    pytest.importorskip("optuna")
+    options = ["--evaluations", "30", "--seeds", "1", "--methods", "optuna-nsga2,optuna-tpe"]
+    done = run(*of(cells), *options)
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout.splitlines()[-1])["hypervolume_ratio"]["optuna-tpe"]["30"] > 0
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        (["--methods", "hill,random"], "there is no 'hill', known: edgewright, random"),
+        (["--methods", ","], "names none"),
+        (["--seeds", "0"], "--seeds lie in"),
+        (["--evaluations", "-3"], "at least 1"),
+        (["--at", "ten"], "--at takes numbers"),
+        (["--at", "500"], r"--at lies in [1, 200], got 500"),
+        (["--accuracy", "a"], "no column 'a'; its columns are accuracy, latency_ms_gpu"),
+        (["--accuracy", "", "--latency", ""], "needs --accuracy COLUMN and --latency COLUMN"),
+        (["--problem", "ofa-mbv3"], "accuracy_predictor.npz"),
+    ],
+)
+def test_a_wrong_request_is_one_line(cells, options, said):
+    done = run(*of(cells), *options)
+    assert done.returncode == 2
+    assert said in done.stderr
+    assert len(done.stderr.splitlines()) == 1
+    assert done.stdout == ""

@@ -1,0 +1,45 @@
+import os
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from edgewright.errors import TableError, UsageError
+from edgewright.latency.imported import import_table
+from edgewright.pipeline.problems import read_ofa, summed
+from edgewright.search.problems import ofa_space
+
+ROOT = Path(__file__).parents[2]
+DATA = Path(os.environ.get("EDGEWRIGHT_DATA", ROOT.parent / "shared" / "data")) / "ofa_mbv3"
+
+
+def test_a_folder_of_something_else_is_refused(tmp_path):
+    with pytest.raises(UsageError, match=r"accuracy_predictor\.npz does not exist"):
+        read_ofa(tmp_path)
+
+
+def test_tables_that_do_not_cover_the_space_are_refused():
+    with pytest.raises(TableError, match=r"the tables lack 445 operators of mobilenetv3-w1\.2"):
+        summed([], ofa_space())
+
+
+@pytest.mark.shared
+@pytest.mark.skipif(not DATA.is_dir(), reason="no ../shared/data; give its place in EDGEWRIGHT_DATA")
+def test_the_published_network_of_30_ms_is_priced_as_published():
+    problem = read_ofa(DATA)
+    low, high = (
+        problem.costs["note10"](problem.space.encode(arch)[None])[0]
+        for arch in (problem.space.smallest(), problem.space.largest())
+    )
+    F = problem.objectives(problem.space.sample(np.random.default_rng(0), 200))
+    assert low < 30.0 < high
+    assert ((F[:, 1] > low) & (F[:, 1] < high)).all()
+    assert ((F[:, 0] > 10) & (F[:, 0] < 40)).all()
+
+
+@pytest.mark.shared
+@pytest.mark.skipif(not DATA.is_dir(), reason="no ../shared/data; give its place in EDGEWRIGHT_DATA")
+def test_one_resolution_is_not_enough_for_the_space():
+    table = import_table(DATA / "note10" / "160_lookup_table.yaml", "note10")
+    with pytest.raises(TableError, match="give the tables of all its resolutions"):
+        summed([table], ofa_space())
