@@ -13,8 +13,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edgewright.errors import UsageError
-from edgewright.search.config import Cost, Evaluator, Failure
+from edgewright.search.config import Cost, Evaluator, Failure, Outcome
 from edgewright.search.hypervolume import hypervolume
+from edgewright.search.outcome import checked
 from edgewright.search.pareto import front_indices
 from edgewright.spaces.architecture import FloatArray, IntArray, SearchSpace
 
@@ -108,8 +109,10 @@ class SearchProblem:
         return np.column_stack([_errors(self.evaluate(X)), *costs])
 
 
-def _errors(found: Iterable[float | Failure]) -> FloatArray:
-    return np.array([np.nan if isinstance(e, Failure) else e for e in found], dtype=np.float64)
+def _errors(found: Iterable[Outcome]) -> FloatArray:
+    """Return one error for each outcome; NaN where there is none."""
+    values = [checked(outcome, ("error",)) for outcome in found]
+    return np.array([np.nan if isinstance(v, Failure) else v[0] for v in values], dtype=np.float64)
 
 
 def read_arrays(path: Path) -> dict[str, NDArray[np.generic]]:
