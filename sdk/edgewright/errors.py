@@ -25,7 +25,9 @@
     │   └── BudgetViolationError      a compiled network measured above its budget
     ├── DeviceUnavailableError        exit 4
     │   ├── DeviceBusyError           another host measures on the device
-    │   └── LinkLostError             the connection to a device broke, or its agent ended
+    │   ├── LinkLostError             the connection to a device broke, or its agent ended
+    │   └── ProcessLostError          another process of the same training ended or cannot be reached
+    ├── ProcessFailedError            another process of the same training failed; its exit status
     ├── VerificationError             exit 5
     │   └── ParityError               a converted model disagrees with torch
     └── InterruptedRunError           exit 130: state is saved, the same command goes on
@@ -143,6 +145,18 @@ class DeviceBusyError(DeviceUnavailableError):
 
 class LinkLostError(DeviceUnavailableError):
     """The connection to a device could not be made or broke; making it again may help."""
+
+
+class ProcessLostError(DeviceUnavailableError):
+    """Another process of the same training ended, or cannot be reached."""
+
+
+class ProcessFailedError(SDKError):
+    """Another process of the same training failed; ``exit_code`` is that of its error."""
+
+    def __init__(self, message: str, exit_code: int = 2) -> None:
+        super().__init__(message)
+        self.exit_code = exit_code
 
 
 class VerificationError(SDKError):

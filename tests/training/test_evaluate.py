@@ -4,7 +4,8 @@ from doubles.tiny_spaces import shaken, tiny_data, tiny_space
 from torch import nn
 
 from edgewright.errors import DataError
-from edgewright.supernet import Supernet
+from edgewright.supernet import Supernet, weights
+from edgewright.supernet.extract import extract
 from edgewright.training.data import ImageData, Split
 from edgewright.training.evaluate import evaluate, evaluate_subnet
 
@@ -24,10 +25,23 @@ def test_accuracy_is_the_share_of_correct_answers():
 
 def test_the_batch_size_does_not_change_the_result():
     space, data = tiny_space(), tiny_data()
+    network = extract(shaken(Supernet(space)), space.smallest())
+    one, other = (evaluate(network, data, split="val", resolution=8, batch_size=b) for b in (48, 7))
+    assert one.top1 == other.top1
+    assert one.loss == pytest.approx(other.loss, rel=1e-6)
+
+
+def test_an_evaluation_depends_on_nothing_that_came_before(tmp_path, rng):
+    space, data = tiny_space(), tiny_data()
     supernet = shaken(Supernet(space))
-    one, other = (evaluate_subnet(supernet, space.smallest(), data, batch_size=b) for b in (48, 48))
-    assert one == other
-    assert 0 <= one.top1 <= 1
+    weights.save(supernet, tmp_path / "supernet.safetensors")
+    archs = [space.largest(), space.smallest(), *map(space.decode, space.sample(rng, 3))]
+    here = [evaluate_subnet(supernet, arch, data) for arch in archs]
+    elsewhere = weights.load(tmp_path / "supernet.safetensors", space)  # as another worker has it
+    torch.manual_seed(5)
+    backwards = [evaluate_subnet(elsewhere, arch, tiny_data()) for arch in reversed(archs)]
+    assert backwards[::-1] == here
+    assert [evaluate_subnet(supernet, arch, data) for arch in archs] == here
 
 
 def test_evaluation_leaves_the_supernet_as_it_was():

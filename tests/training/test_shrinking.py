@@ -9,6 +9,7 @@ from edgewright.errors import UsageError
 from edgewright.spaces import find_space
 from edgewright.supernet import Supernet
 from edgewright.training import TrainConfig
+from edgewright.training.data.batches import Share
 from edgewright.training.shrinking import ShrinkingRecipe, plan_phases
 
 
@@ -52,7 +53,7 @@ def test_the_teacher_is_the_largest_network_as_the_full_phase_left_it(rng):
     assert recipe.state() == {}
     recipe.begin_epoch(recipe.phases[1].start)
     x = data.prepare(data.train.images, 8)
-    recipe.step(x, data.train.labels, rng)
+    recipe.step(x, data.train.labels, rng, Share(0, len(x), len(x)))
     teacher = {name: tensor.clone() for name, tensor in recipe.state().items()}
     assert torch.equal(teacher["head.classifier.weight"], recipe.supernet.head.classifier.weight)
     again = ShrinkingRecipe(Supernet(space, seed=9), recipe.config)

@@ -9,6 +9,7 @@ import typer
 
 from edgewright.cli.console import Console
 from edgewright.cli.options import AsJson, Seed
+from edgewright.errors import ProcessLostError, SDKError
 
 
 def train(
@@ -31,7 +32,7 @@ def train(
         str, typer.Option(help="sandwich (BigNAS) or shrinking (progressive shrinking, OFA).")
     ] = "sandwich",
     epochs: Annotated[int, typer.Option(min=1, help="Passes over the training images.")] = 30,
-    batch_size: Annotated[int, typer.Option(min=2)] = 128,
+    batch_size: Annotated[int, typer.Option(min=2, help="Images a step, of all processes together.")] = 128,
     optimizer: Annotated[str, typer.Option(help="sgd or adamw.")] = "sgd",
     lr: Annotated[
         float | None, typer.Option(help="Peak learning rate; the optimiser's default where not given.")
@@ -46,7 +47,8 @@ def train(
         ),
     ] = None,
     threads: Annotated[
-        int | None, typer.Option(min=1, help="CPU threads; all cores where not given.")
+        int | None,
+        typer.Option(min=1, help="CPU threads of a process; all cores where not given, under torchrun one."),
     ] = None,
     tensorboard: Annotated[
         bool, typer.Option("--tensorboard", help="Write a TensorBoard log into the run.")
@@ -54,27 +56,40 @@ def train(
     seed: Seed = 0,
     as_json: AsJson = False,
 ) -> None:
-    """Train an elastic supernet; a killed run goes on from its last epoch."""
+    """Train an elastic supernet; a killed run goes on from its last epoch.
+
+    In several processes: torchrun --nproc-per-node 2 -m edgewright train ... (the batch is the batch of
+    all processes together, so their number changes speed and rounding alone; --threads is of each).
+    """
     from edgewright.pipeline.train import train_run
     from edgewright.training.config import TrainConfig
+    from edgewright.training.group import group_from_environment
 
     console = Console(as_json)
-    result = train_run(
-        space,
-        data,
-        out,
-        TrainConfig(
-            recipe=recipe,
-            epochs=epochs,
-            batch_size=batch_size,
-            optimizer=optimizer,
-            lr=lr,
-            flip=flip,
-            threads=threads,
-            tensorboard=tensorboard,
-            seed=seed,
-        ),
-        val_fraction=val_fraction,
-        progress=console,
-    )
-    console.result(result.to_json(), result.text())
+    with group_from_environment() as group:
+        try:
+            result = train_run(
+                space,
+                data,
+                out,
+                TrainConfig(
+                    recipe=recipe,
+                    epochs=epochs,
+                    batch_size=batch_size,
+                    optimizer=optimizer,
+                    lr=lr,
+                    flip=flip,
+                    threads=threads,
+                    tensorboard=tensorboard,
+                    seed=seed,
+                ),
+                val_fraction=val_fraction,
+                progress=console,
+                group=group,
+            )
+        except SDKError as error:
+            if group.is_first or isinstance(error, ProcessLostError):
+                raise
+            raise typer.Exit(error.exit_code) from error  # the first process tells what it is
+    if group.is_first:
+        console.result(result.to_json(), result.text())

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -9,13 +11,14 @@ from typing import Any
 from edgewright.files import file_digest
 from edgewright.pipeline.data import DIGITS, load_data
 from edgewright.pipeline.lock import exclusive
-from edgewright.pipeline.progress import SILENT, Progress
+from edgewright.pipeline.progress import SILENT, Progress, Task
 from edgewright.pipeline.run import SCHEMA, RunFolder
 from edgewright.spaces import MobileSpace, find_space
 from edgewright.training.config import TrainConfig
 from edgewright.training.data import ImageData
+from edgewright.training.group import ALONE, Group
 from edgewright.training.log import EpochReport, read_log
-from edgewright.training.loop import TrainProgress, train
+from edgewright.training.loop import SUPERNET_NAME, TrainProgress, train
 
 VAL_FRACTION = 0.1
 
@@ -66,6 +69,7 @@ def train_run(
     *,
     val_fraction: float = VAL_FRACTION,
     progress: Progress = SILENT,
+    group: Group = ALONE,
 ) -> TrainResult:
     """Train a supernet on a folder of images; a killed run goes on from its last epoch.
 
@@ -75,7 +79,8 @@ def train_run(
         out: the run folder.
         config: how it is trained.
         val_fraction: share of the training images held out for the search.
-        progress: told of every step.
+        progress: told of every step, in the first process.
+        group: the processes that train together, all called with the same; the first one writes ``out``.
 
     Raises:
         SpaceError: the space is unknown.
@@ -83,41 +88,60 @@ def train_run(
         OutputExistsError: ``out`` holds something that is not a run.
         RunError: ``out`` holds another run, or training diverged.
         StorageError: the disk is full; the last checkpoint is intact.
+        UsageError: there are more processes than images in a batch, or they were not given the same.
+        ProcessFailedError: another process raised one of these.
+        ProcessLostError: another process has ended; the last checkpoint is intact.
     """
     config = config or TrainConfig()
     chosen = find_space(space)
-    RunFolder.require_free_or_run(out)
-    images = load_data(
-        data,
-        size=chosen.resolutions[-1],
-        val_fraction=val_fraction,
-        flip=config.flip is not False,
-        seed=config.seed,
-        progress=progress,
-    )
+    progress = progress if group.is_first else SILENT
+
+    def load() -> ImageData:
+        if group.is_first:
+            RunFolder.require_free_or_run(out)
+        return load_data(
+            data,
+            size=chosen.resolutions[-1],
+            val_fraction=val_fraction,
+            flip=config.flip is not False,
+            seed=config.seed,
+            progress=progress,
+        )
+
+    images = group.agreed(load)
+    group.share(min(config.batch_size, len(images.train)))  # refused before anything is written
     chosen = find_space(space, n_classes=images.n_classes)
-    folder = RunFolder.create(out, _description(chosen, data, images, config, val_fraction))
-    with exclusive(out), progress.task(f"training {chosen.name}", config.epochs) as task:
-        note = ""
+    description = _description(chosen, data, images, config, val_fraction)
+    with ExitStack() as held:
 
-        def on_step(at: TrainProgress) -> None:
-            done = at.epoch - 1 + at.step / at.n_steps
-            task.update(done, note=f"loss {at.loss:.3f}, {at.images_per_s:.0f} images/s{note}")
+        def begin() -> None:
+            if group.is_first:
+                RunFolder.create(out, description)
+                held.enter_context(exclusive(out))
 
-        def on_epoch(report: EpochReport) -> None:
-            nonlocal note
-            if report.evaluations:
-                shown = ", ".join(f"{name} {e.top1:.1%}" for name, e in report.evaluations.items())
-                note = f", validation {shown}"
+        group.agreed(begin)
+        told = _Told(held.enter_context(progress.task(f"training {chosen.name}", config.epochs)))
+        train(chosen, images, config, out, progress=told.step, on_epoch=told.epoch, group=group)
+    made = [_last_accuracies(out), file_digest(out / SUPERNET_NAME)] if group.is_first else []
+    accuracies, digest = json.loads(group.exchange(json.dumps(made))[0])
+    return TrainResult(run=out, space=chosen.name, epochs=config.epochs, accuracies=accuracies, digest=digest)
 
-        train(chosen, images, config, out, progress=on_step, on_epoch=on_epoch)
-    return TrainResult(
-        run=out,
-        space=chosen.name,
-        epochs=config.epochs,
-        accuracies=_last_accuracies(out),
-        digest=file_digest(folder.weights),
-    )
+
+class _Told:
+    """Hands what the training loop tells to whoever watches."""
+
+    def __init__(self, task: Task) -> None:
+        self._task = task
+        self._note = ""
+
+    def step(self, at: TrainProgress) -> None:
+        done = at.epoch - 1 + at.step / at.n_steps
+        self._task.update(done, note=f"loss {at.loss:.3f}, {at.images_per_s:.0f} images/s{self._note}")
+
+    def epoch(self, report: EpochReport) -> None:
+        if report.evaluations:
+            shown = ", ".join(f"{name} {e.top1:.1%}" for name, e in report.evaluations.items())
+            self._note = f", validation {shown}"
 
 
 def _last_accuracies(out: Path) -> dict[str, float]:

@@ -7,15 +7,20 @@
 4. Write the result, mark the run finished.
 
 A run killed at any moment and started again goes on after its last finished epoch and ends with the
-weights, bit for bit, of a run that nobody disturbed (same machine, torch and threads).
+weights, bit for bit, of a run that nobody disturbed (same machine, torch, threads and processes).
+
+Several processes (:mod:`edgewright.training.group`) draw the same from the same generator and work on
+their shares of each batch; the first one alone reads and writes the run's folder.
 """
 
 from __future__ import annotations
 
+import json
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from dataclasses import asdict, dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -24,8 +29,9 @@ import torch
 from safetensors import SafetensorError
 from safetensors.torch import load_file as load_tensors
 from safetensors.torch import save as tensors_to_bytes
-from torch import nn
+from torch import Tensor, nn
 
+from edgewright import __version__
 from edgewright.errors import DataError, RunError
 from edgewright.files import file_digest, write_bytes
 from edgewright.spaces.architecture import Architecture
@@ -33,6 +39,7 @@ from edgewright.spaces.mobile import MobileSpace
 from edgewright.supernet import weights
 from edgewright.supernet.supernet import Supernet
 from edgewright.training.checkpoint import (
+    Checkpoint,
     finish,
     load_checkpoint,
     load_optimizer,
@@ -40,12 +47,15 @@ from edgewright.training.checkpoint import (
     save_checkpoint,
 )
 from edgewright.training.config import TrainConfig
-from edgewright.training.data.batches import Augmentation, batches, n_batches
+from edgewright.training.data.batches import Augmentation, Share, batches, n_batches
 from edgewright.training.data.images import ImageData
+from edgewright.training.evaluate import Evaluation
+from edgewright.training.group import ALONE, Group
 from edgewright.training.log import EpochReport, TrainLog
 from edgewright.training.optimizer import make_optimizer
 from edgewright.training.recipe import Recipe
 from edgewright.training.sandwich import SandwichRecipe
+from edgewright.training.shared_norm import SharedBatchNorm
 from edgewright.training.shrinking import ShrinkingRecipe
 from edgewright.training.uniform import FixedRecipe
 
@@ -82,6 +92,7 @@ def train(
     *,
     progress: Callable[[TrainProgress], None] | None = None,
     on_epoch: Callable[[EpochReport], None] | None = None,
+    group: Group = ALONE,
 ) -> Supernet:
     """Train a supernet of ``space`` and return it in evaluation mode; resumes what ``out`` holds.
 
@@ -90,14 +101,18 @@ def train(
         data: ``train`` is trained on, ``val`` evaluated on, ``test`` not touched.
         config: the settings.
         out: gets ``supernet.safetensors`` and ``train.jsonl``; meanwhile a checkpoint.
-        progress: is told after each step.
-        on_epoch: is told after each epoch.
+        progress: is told after each step, in the first process.
+        on_epoch: is told after each epoch, in the first process.
+        group: the processes that train together; ``out`` is the first one's, the others touch no file.
 
     Raises:
         DataError: the number of classes differs.
         RunError: ``out`` holds a damaged checkpoint or another run, or training diverged.
         StorageError: ``out`` cannot be written; the last checkpoint is intact.
         MissingExtraError: a TensorBoard log was asked for without TensorBoard.
+        UsageError: there are more processes than images in a batch, or they were not given the same.
+        ProcessFailedError: another process raised one of these.
+        ProcessLostError: another process has ended; the last checkpoint is intact.
     """
     _require_classes(space, data)
     supernet = Supernet(space, seed=config.seed)
@@ -105,13 +120,15 @@ def train(
         SandwichRecipe(supernet, config) if config.recipe == "sandwich" else ShrinkingRecipe(supernet, config)
     )
     identity = {"space": space.digest, "data": data.digest} | config.identity()
-    run = _Run(recipe, data, config, out, identity, progress, on_epoch)
+    run = _Run(recipe, data, config, out, identity, progress, on_epoch, group)
     result = out / SUPERNET_NAME
     if run.train_all():
-        weights.save(supernet, result)
-        finish(out, identity=identity, epoch=config.epochs, result=result, sha256=file_digest(result))
+        run.finish(result, lambda: weights.save(supernet, result))
         return supernet.eval()
-    return weights.load(result, space)
+    if group.size == 1:
+        return weights.load(result, space)
+    supernet.load_state_dict(dict(group.first(lambda: weights.load(result, space).state_dict())))
+    return supernet.eval()
 
 
 def train_network(
@@ -123,6 +140,7 @@ def train_network(
     *,
     progress: Callable[[TrainProgress], None] | None = None,
     on_epoch: Callable[[EpochReport], None] | None = None,
+    group: Group = ALONE,
 ) -> nn.Sequential:
     """Train one network alone and return it in evaluation mode; resumes what ``out`` holds.
 
@@ -135,18 +153,25 @@ def train_network(
     recipe = FixedRecipe(space, arch, config)
     encoding = space.encode(arch).tolist()
     identity = {"space": space.digest, "data": data.digest, "network": encoding} | config.identity()
-    run = _Run(recipe, data, config, out, identity, progress, on_epoch)
-    result = out / NETWORK_NAME
-    if run.train_all():
-        state = {name: tensor.contiguous() for name, tensor in recipe.network.state_dict().items()}
+    run = _Run(recipe, data, config, out, identity, progress, on_epoch, group)
+    result, network = out / NETWORK_NAME, recipe.network
+
+    def save() -> None:
+        state = {name: tensor.contiguous() for name, tensor in network.state_dict().items()}
         write_bytes(result, tensors_to_bytes(state))
-        finish(out, identity=identity, epoch=config.epochs, result=result, sha256=file_digest(result))
-    else:
+
+    def load() -> Mapping[str, Tensor]:
         try:
-            recipe.network.load_state_dict(load_tensors(result))
+            network.load_state_dict(load_tensors(result))
         except (OSError, SafetensorError, RuntimeError) as error:
             raise RunError(f"{result} cannot be read ({error}); delete {out} and train again") from error
-    return recipe.network.eval()
+        return network.state_dict()
+
+    if run.train_all():
+        run.finish(result, save)
+    else:
+        network.load_state_dict(dict(group.first(load)))
+    return network.eval()
 
 
 def _require_classes(space: MobileSpace, data: ImageData) -> None:
@@ -175,32 +200,63 @@ class _Run:
     identity: dict[str, Any]
     progress: Callable[[TrainProgress], None] | None
     on_epoch: Callable[[EpochReport], None] | None
+    group: Group
 
     def train_all(self) -> bool:
         """Train to the end; return whether anything was left to write of an unfinished run."""
-        checkpoint = load_checkpoint(self.out, identity=self.identity)
-        if checkpoint is not None and checkpoint.finished:
-            return False
+        same = {name: str(value) for name, value in self.identity.items()}
+        self.group.require_same(same | {"edgewright": __version__, "torch": torch.__version__})
         module, recipe = self.recipe.module, self.recipe
+        begun = self._begun()
+        if begun.finished:
+            return False
         optimizer = make_optimizer(module, self.config)
-        start = 0
-        if checkpoint is not None:
-            start = checkpoint.epoch
-            module.load_state_dict(checkpoint.part("module"))
-            load_optimizer(optimizer, checkpoint.part("optimizer"))
-            recipe.load_state(checkpoint.part("recipe"))
-        log = TrainLog(self.out, first_epoch=start, tensorboard=self.config.tensorboard)
-        with log, _threads(self.config.threads):
-            for epoch in range(start, self.config.epochs):
+        module.load_state_dict(begun.part("module"))
+        load_optimizer(optimizer, begun.part("optimizer"))
+        recipe.load_state(begun.part("recipe"))
+        with self._log(begun.epoch) as log, _threads(self.config.threads):
+            for epoch in range(begun.epoch, self.config.epochs):
                 if recipe.begin_epoch(epoch):
                     optimizer = make_optimizer(module, self.config)
-                figures = self._train_epoch(epoch, optimizer)
-                report = self._report(epoch, figures)
-                log.write(report)
-                self._save(epoch + 1, optimizer)
-                if self.on_epoch is not None:
-                    self.on_epoch(report)
+                report = self._report(epoch, self._train_epoch(epoch, optimizer))
+                self.group.first(partial(self._record, report, optimizer, log))
         return True
+
+    def finish(self, result: Path, save: Callable[[], None]) -> None:
+        """Have the first process ``save`` the ``result`` and mark the run finished."""
+
+        def write() -> Mapping[str, Tensor]:
+            save()
+            digest = file_digest(result)
+            finish(self.out, identity=self.identity, epoch=self.config.epochs, result=result, sha256=digest)
+            return {}
+
+        self.group.first(write)
+
+    def _begun(self) -> Checkpoint:
+        """Return the state to start from, the first process's: a checkpoint, or the weights as they are."""
+
+        def read() -> Mapping[str, Tensor]:
+            found = load_checkpoint(self.out, identity=self.identity)
+            if found is None:
+                found = Checkpoint(epoch=0, finished=False, tensors=self._tensors(None))
+            return {
+                "epoch": torch.tensor(found.epoch),
+                "finished": torch.tensor(found.finished),
+                **found.tensors,
+            }
+
+        tensors = dict(self.group.first(read))
+        epoch, finished = tensors.pop("epoch"), tensors.pop("finished")
+        return Checkpoint(int(epoch), bool(finished), tensors)
+
+    def _log(self, first_epoch: int) -> AbstractContextManager[TrainLog | None]:
+        def opened() -> AbstractContextManager[TrainLog | None]:
+            if not self.group.is_first:
+                return nullcontext()
+            return TrainLog(self.out, first_epoch=first_epoch, tensorboard=self.config.tensorboard)
+
+        return self.group.agreed(opened)
 
     def _train_epoch(self, epoch: int, optimizer: torch.optim.Optimizer) -> _Epoch:
         config, data, recipe = self.config, self.data, self.recipe
@@ -209,17 +265,20 @@ class _Run:
             crop_fraction=config.crop_fraction, flip=data.flip if config.flip is None else config.flip
         )
         n_steps = n_batches(len(data.train), config.batch_size)
+        share = self.group.share(min(config.batch_size, len(data.train)))
         parameters = list(recipe.module.parameters())
         recipe.module.train()
         started, n_images, total, lr = time.perf_counter(), 0, 0.0, 0.0
-        drawn = batches(data.train, batch_size=config.batch_size, rng=rng, augmentation=augmentation)
+        drawn = batches(
+            data.train, batch_size=config.batch_size, rng=rng, augmentation=augmentation, share=share
+        )
         for step, batch in enumerate(drawn):
             lr = config.peak_lr * recipe.lr_factor(epoch + (step + 1) / n_steps)
             for group in optimizer.param_groups:
                 group["lr"] = lr
             optimizer.zero_grad(set_to_none=True)
             x = data.prepare(batch.images, recipe.resolution(rng))
-            loss = recipe.step(x, batch.labels, rng)
+            loss = self._add_gradients(x, batch.labels, rng, share)
             norm = float(nn.utils.clip_grad_norm_(parameters, config.clip_norm))
             if not (np.isfinite(loss) and np.isfinite(norm)):
                 raise RunError(
@@ -227,18 +286,39 @@ class _Run:
                     f"the learning rate (now {config.peak_lr:g}) and give another --out"
                 )
             optimizer.step()
-            n_images += len(batch)
+            n_images += share.total
             total += loss
-            if self.progress is not None:
+            if self.progress is not None and self.group.is_first:
                 rate = n_images / (time.perf_counter() - started)
                 self.progress(TrainProgress(epoch + 1, config.epochs, step + 1, n_steps, loss, rate))
         seconds = time.perf_counter() - started
         return _Epoch(total / n_steps, lr, seconds, n_images / seconds)
 
+    def _add_gradients(self, x: Tensor, labels: Tensor, rng: np.random.Generator, share: Share) -> float:
+        """Add the gradients of a whole batch, of which this process has a share; return the loss in nats."""
+        if self.group.size == 1:
+            return self.recipe.step(x, labels, rng, share)
+        with SharedBatchNorm(self.group):
+            loss = torch.tensor([self.recipe.step(x, labels, rng, share)])
+        gradients = [p.grad for p in self.recipe.module.parameters() if p.grad is not None]
+        self.group.sum_([*gradients, loss])  # the same parameters everywhere, as the subnets are
+        return float(loss)
+
+    def _evaluations(self) -> dict[str, Evaluation]:
+        """Evaluate telling networks, each in one process."""
+        tasks = list(self.recipe.evaluations(self.data).items())
+
+        def mine() -> str:
+            own = tasks[self.group.rank :: self.group.size]
+            return json.dumps({name: asdict(evaluate()) for name, evaluate in own})
+
+        texts = self.group.exchange(self.group.agreed(mine))
+        found = {name: value for text in texts for name, value in json.loads(text).items()}
+        return {name: Evaluation(**found[name]) for name, _ in tasks}
+
     def _report(self, epoch: int, figures: _Epoch) -> EpochReport:
         every, last = self.config.evaluate_every, epoch + 1 == self.config.epochs
         due = last or (every > 0 and (epoch + 1) % every == 0)
-        evaluations = self.recipe.evaluate(self.data) if due else {}
         return EpochReport(
             epoch=epoch + 1,
             n_epochs=self.config.epochs,
@@ -246,17 +326,28 @@ class _Run:
             lr=figures.lr,
             seconds=figures.seconds,
             images_per_s=figures.images_per_s,
-            evaluations=evaluations,
+            evaluations=self._evaluations() if due else {},
         )
 
-    def _save(self, epoch: int, optimizer: torch.optim.Optimizer) -> None:
+    def _record(
+        self, report: EpochReport, optimizer: torch.optim.Optimizer, log: TrainLog | None
+    ) -> Mapping[str, Tensor]:
+        """Log and save a finished epoch."""
+        if log is not None:
+            log.write(report)
+        tensors = self._tensors(optimizer)
+        save_checkpoint(self.out, identity=self.identity, epoch=report.epoch, tensors=tensors)
+        if self.on_epoch is not None:
+            self.on_epoch(report)
+        return {}
+
+    def _tensors(self, optimizer: torch.optim.Optimizer | None) -> dict[str, Tensor]:
         parts = {
             "module": self.recipe.module.state_dict(),
-            "optimizer": optimizer_tensors(optimizer),
+            "optimizer": {} if optimizer is None else optimizer_tensors(optimizer),
             "recipe": self.recipe.state(),
         }
-        tensors = {f"{part}.{name}": t for part, state in parts.items() for name, t in state.items()}
-        save_checkpoint(self.out, identity=self.identity, epoch=epoch, tensors=tensors)
+        return {f"{part}.{name}": t for part, state in parts.items() for name, t in state.items()}
 
 
 @contextmanager

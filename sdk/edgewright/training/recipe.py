@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Protocol
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 
+from edgewright.training.data.batches import Share
 from edgewright.training.data.images import ImageData
 from edgewright.training.evaluate import Evaluation
 
@@ -18,7 +19,7 @@ class Recipe(Protocol):
 
     Each epoch: :meth:`begin_epoch`; for each batch :meth:`resolution` and :meth:`step`, before which
     gradients are cleared and after which the optimiser steps at :meth:`lr_factor`; now and then
-    :meth:`evaluate`. A resumed run makes a new recipe, loads the module's weights, then
+    :meth:`evaluations`. A resumed run makes a new recipe, loads the module's weights, then
     :meth:`load_state`.
     """
 
@@ -39,13 +40,17 @@ class Recipe(Protocol):
         """Return the pixels per side of the next batch."""
         ...
 
-    def step(self, x: Tensor, labels: Tensor, rng: np.random.Generator) -> float:
-        """Add the gradients of one batch; return the loss of its largest network in nats.
+    def step(self, x: Tensor, labels: Tensor, rng: np.random.Generator, share: Share) -> float:
+        """Add this process's part of a batch's gradients; return its part of the loss.
+
+        The parts of all processes sum to the gradients, and to the loss of the batch's largest network
+        in nats.
 
         Args:
-            x: prepared images, ``(N, 3, R, R)``.
+            x: prepared images of the part, ``(N, 3, R, R)``.
             labels: ``(N,)``.
-            rng: of this epoch.
+            rng: of this epoch; what is drawn from it does not depend on ``share``.
+            share: which part of the batch they are.
         """
         ...
 
@@ -57,15 +62,23 @@ class Recipe(Protocol):
         """Take over what :meth:`state` returned."""
         ...
 
-    def evaluate(self, data: ImageData) -> dict[str, Evaluation]:
-        """Return the validation accuracy of telling networks, by name."""
+    def evaluations(self, data: ImageData) -> dict[str, Callable[[], Evaluation]]:
+        """Return how to evaluate telling networks on the validation split, by name."""
         ...
 
 
-def dropout(features: Tensor, rate: float, rng: np.random.Generator) -> Tensor:
-    """Return ``features`` ``(N, C)`` with a random share of zeros, rescaled; ``rng`` alone decides."""
+def add_gradients(loss: Tensor, share: Share) -> None:
+    """Add the gradients of a ``loss`` that is the mean over ``share``, as its part of the batch's mean."""
+    (loss * share.weight).backward()  # type: ignore[no-untyped-call]
+
+
+def dropout(features: Tensor, rate: float, rng: np.random.Generator, share: Share) -> Tensor:
+    """Return ``features`` ``(N, C)`` of ``share`` with random zeros, rescaled; ``rng`` alone decides.
+
+    Each row loses what it would lose in the whole batch.
+    """
     if rate == 0:
         return features
     generator = torch.Generator().manual_seed(int(rng.integers(2**63)))
-    kept = torch.empty_like(features).bernoulli_(1 - rate, generator=generator)
-    return features * kept / (1 - rate)
+    kept = features.new_empty((share.total, features.shape[1])).bernoulli_(1 - rate, generator=generator)
+    return features * kept[share.rows] / (1 - rate)

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
+from functools import partial
 
 import numpy as np
 from torch import Tensor
@@ -12,10 +13,11 @@ from torch.nn import functional
 from edgewright.spaces.architecture import Architecture
 from edgewright.supernet.supernet import Supernet
 from edgewright.training.config import TrainConfig
+from edgewright.training.data.batches import Share
 from edgewright.training.data.images import ImageData
 from edgewright.training.distillation import soft_cross_entropy
 from edgewright.training.evaluate import Evaluation, evaluate_subnet
-from edgewright.training.recipe import dropout
+from edgewright.training.recipe import add_gradients, dropout
 from edgewright.training.schedule import warmup_cosine
 
 
@@ -28,6 +30,7 @@ def sandwich_step(
     label_smoothing: float,
     dropout_rate: float,
     rng: np.random.Generator,
+    share: Share | None = None,
 ) -> float:
     """Add the gradients of one batch to ``supernet``; return the largest subnet's loss in nats.
 
@@ -43,15 +46,17 @@ def sandwich_step(
         label_smoothing: of the labels.
         dropout_rate: before the largest subnet's classifier.
         rng: decides what is dropped.
+        share: says that the images are this part of a batch, and gradients and loss shall be its part.
     """
+    share = share or Share(0, len(labels), len(labels))
     largest, *others = archs
     features = supernet.features(x, largest)
-    logits: Tensor = supernet.head.classifier(dropout(features, dropout_rate, rng))
+    logits: Tensor = supernet.head.classifier(dropout(features, dropout_rate, rng, share))
     loss = functional.cross_entropy(logits, labels, label_smoothing=label_smoothing)
-    loss.backward()  # type: ignore[no-untyped-call]
+    add_gradients(loss, share)
     for arch in others:
-        soft_cross_entropy(supernet(x, arch), logits).backward()  # type: ignore[no-untyped-call]
-    return float(loss.detach())
+        add_gradients(soft_cross_entropy(supernet(x, arch), logits), share)
+    return float(loss.detach()) * share.weight
 
 
 class SandwichRecipe:
@@ -86,8 +91,8 @@ class SandwichRecipe:
         """Return one of the space's resolutions."""
         return int(rng.choice(self.supernet.space.resolutions))
 
-    def step(self, x: Tensor, labels: Tensor, rng: np.random.Generator) -> float:
-        """Add the gradients of one batch; return the largest subnet's loss in nats."""
+    def step(self, x: Tensor, labels: Tensor, rng: np.random.Generator, share: Share) -> float:
+        """Add the gradients of a batch's ``share``; return its part of the largest subnet's loss in nats."""
         space = self.supernet.space
         drawn = (space.decode(encoding) for encoding in space.sample(rng, self.config.n_random))
         return sandwich_step(
@@ -98,6 +103,7 @@ class SandwichRecipe:
             label_smoothing=self.config.label_smoothing,
             dropout_rate=self.config.dropout,
             rng=rng,
+            share=share,
         )
 
     def state(self) -> dict[str, Tensor]:
@@ -107,17 +113,17 @@ class SandwichRecipe:
     def load_state(self, state: Mapping[str, Tensor]) -> None:
         """Take over nothing."""
 
-    def evaluate(self, data: ImageData) -> dict[str, Evaluation]:
-        """Return the validation accuracy of the largest and the smallest subnet."""
-        return evaluate_ends(self.supernet, data)
+    def evaluations(self, data: ImageData) -> dict[str, Callable[[], Evaluation]]:
+        """Return how to evaluate the largest and the smallest subnet."""
+        return evaluations_of_ends(self.supernet, data)
 
 
-def evaluate_ends(supernet: Supernet, data: ImageData) -> dict[str, Evaluation]:
-    """Return the validation accuracy of the largest and the smallest subnet, calibrated."""
+def evaluations_of_ends(supernet: Supernet, data: ImageData) -> dict[str, Callable[[], Evaluation]]:
+    """Return how to evaluate the largest and the smallest subnet, calibrated, on the validation split."""
     space = supernet.space
     largest = replace(space.largest(), resolution=space.resolutions[-1])
     smallest = replace(space.smallest(), resolution=space.resolutions[0])
     return {
-        "largest": evaluate_subnet(supernet, largest, data),
-        "smallest": evaluate_subnet(supernet, smallest, data),
+        "largest": partial(evaluate_subnet, supernet, largest, data),
+        "smallest": partial(evaluate_subnet, supernet, smallest, data),
     }

@@ -13,7 +13,7 @@ a step, epochs and learning rates of the phases stand in the ratios of OFA's ``t
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -28,11 +28,12 @@ from edgewright.supernet.extract import extract
 from edgewright.supernet.plain import network_from_architecture
 from edgewright.supernet.supernet import Supernet
 from edgewright.training.config import TrainConfig
+from edgewright.training.data.batches import Share
 from edgewright.training.data.images import ImageData
 from edgewright.training.distillation import soft_cross_entropy
 from edgewright.training.evaluate import Evaluation
-from edgewright.training.recipe import dropout
-from edgewright.training.sandwich import evaluate_ends
+from edgewright.training.recipe import add_gradients, dropout
+from edgewright.training.sandwich import evaluations_of_ends
 from edgewright.training.schedule import warmup_cosine
 
 _KERNEL_LR = 0.4  # of the full phase's
@@ -165,15 +166,15 @@ class ShrinkingRecipe:
         )
         return space.decode(rng.integers(low, space.n_choices))
 
-    def step(self, x: Tensor, labels: Tensor, rng: np.random.Generator) -> float:
-        """Add the gradients of one batch; return the mean loss of its subnets in nats."""
+    def step(self, x: Tensor, labels: Tensor, rng: np.random.Generator, share: Share) -> float:
+        """Add the gradients of a batch's ``share``; return its part of the subnets' mean loss in nats."""
         smoothing = self.config.label_smoothing
         if self._phase.name == "full":
             features = self.supernet.features(x, self.supernet.space.largest())
-            logits = self.supernet.head.classifier(dropout(features, self.config.dropout, rng))
+            logits = self.supernet.head.classifier(dropout(features, self.config.dropout, rng, share))
             loss = functional.cross_entropy(logits, labels, label_smoothing=smoothing)
-            loss.backward()  # type: ignore[no-untyped-call]
-            return float(loss.detach())
+            add_gradients(loss, share)
+            return float(loss.detach()) * share.weight
         assert self._teacher is not None
         with torch.no_grad():
             # In training mode, as in OFA's code: one set of statistics cannot fit every resolution.
@@ -182,9 +183,9 @@ class ShrinkingRecipe:
         for _ in range(self._phase.n_subnets):
             logits = self.supernet(x, self.sample(rng))
             hard = functional.cross_entropy(logits, labels, label_smoothing=smoothing)
-            (hard + soft_cross_entropy(logits, answers)).backward()  # type: ignore[no-untyped-call]
+            add_gradients(hard + soft_cross_entropy(logits, answers), share)
             total += float(hard.detach())
-        return total / self._phase.n_subnets
+        return total / self._phase.n_subnets * share.weight
 
     def state(self) -> dict[str, Tensor]:
         """Return the teacher's weights, once there is one."""
@@ -197,6 +198,6 @@ class ShrinkingRecipe:
             self._teacher = network_from_architecture(space, space.largest())
             self._teacher.load_state_dict(dict(state))
 
-    def evaluate(self, data: ImageData) -> dict[str, Evaluation]:
-        """Return the validation accuracy of the largest and the smallest subnet."""
-        return evaluate_ends(self.supernet, data)
+    def evaluations(self, data: ImageData) -> dict[str, Callable[[], Evaluation]]:
+        """Return how to evaluate the largest and the smallest subnet."""
+        return evaluations_of_ends(self.supernet, data)

@@ -6,8 +6,9 @@ multiplier, arXiv:1704.04861, section 3.3), trained by the same loop at the same
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
+from functools import partial
 
 import numpy as np
 import torch
@@ -20,9 +21,10 @@ from edgewright.spaces.mobile import MobileSpace
 from edgewright.spaces.operator import make_divisible
 from edgewright.supernet.plain import Head, InvertedResidual, network_from_architecture
 from edgewright.training.config import TrainConfig
+from edgewright.training.data.batches import Share
 from edgewright.training.data.images import ImageData
 from edgewright.training.evaluate import Evaluation, evaluate
-from edgewright.training.recipe import dropout
+from edgewright.training.recipe import add_gradients, dropout
 from edgewright.training.schedule import warmup_cosine
 
 
@@ -87,15 +89,15 @@ class FixedRecipe:
         """Return the network's resolution."""
         return self.arch.resolution
 
-    def step(self, x: Tensor, labels: Tensor, rng: np.random.Generator) -> float:
-        """Add the gradients of one batch; return its loss in nats."""
+    def step(self, x: Tensor, labels: Tensor, rng: np.random.Generator, share: Share) -> float:
+        """Add the gradients of a batch's ``share``; return its part of the loss in nats."""
         for block in list(self.network)[:-1]:
             x = block(x)
-        features = dropout(self._head.features(x), self.config.dropout, rng)
+        features = dropout(self._head.features(x), self.config.dropout, rng, share)
         logits = self._head.classifier(features)
         loss = functional.cross_entropy(logits, labels, label_smoothing=self.config.label_smoothing)
-        loss.backward()  # type: ignore[no-untyped-call]
-        return float(loss.detach())
+        add_gradients(loss, share)
+        return float(loss.detach()) * share.weight
 
     def state(self) -> dict[str, Tensor]:
         """Return nothing: the weights are all there is."""
@@ -104,6 +106,7 @@ class FixedRecipe:
     def load_state(self, state: Mapping[str, Tensor]) -> None:
         """Take over nothing."""
 
-    def evaluate(self, data: ImageData) -> dict[str, Evaluation]:
-        """Return the network's validation accuracy."""
-        return {"network": evaluate(self.network, data, split="val", resolution=self.arch.resolution)}
+    def evaluations(self, data: ImageData) -> dict[str, Callable[[], Evaluation]]:
+        """Return how to evaluate the network."""
+        resolution = self.arch.resolution
+        return {"network": partial(evaluate, self.network, data, split="val", resolution=resolution)}
