@@ -21,7 +21,7 @@ class TrainConfig:
     Attributes:
         recipe: ``sandwich`` (BigNAS) or ``shrinking`` (progressive shrinking, OFA).
         epochs: passes over the training images.
-        batch_size: images a step.
+        batch_size: images a step, of all processes together.
         optimizer: ``sgd`` (Nesterov, momentum 0.9) or ``adamw``.
         lr: peak learning rate; ``None`` is the optimiser's default, 0.1 or 0.002.
         weight_decay: on convolutions and classifier; ``None`` is the default, 1e-4 or 0.02.
@@ -35,7 +35,8 @@ class TrainConfig:
         evaluate_every: epochs between evaluations of the largest and smallest subnet; 0 for the last
             epoch alone.
         seed: decides weights, order, augmentation and subnets.
-        threads: of the CPU; ``None`` leaves torch's setting. Another number may round differently.
+        threads: of the CPU, in each process; ``None`` leaves torch's setting. Another number may round
+            differently.
         tensorboard: whether a TensorBoard log is written too.
 
     Raises:
