@@ -17,14 +17,15 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+import search_bayesian
 
 from edgewright.search import Archive, IterationReport, SearchConfig, run_search
 from edgewright.search.problems import SearchProblem
 from edgewright.spaces import CellSpace
 from edgewright.spaces.architecture import FloatArray, IntArray
 
-#: Individuals of either NSGA-II: of 10, 20, 50 and 100 the best one at these few evaluations.
-POPULATION = 20
+#: Individuals of either NSGA-II: of 10, 20, 50 and 100 the best at 50 to 200 evaluations on cells.
+POPULATION = 10
 #: Asks per evaluation after which an optimiser that only repeats itself is stopped.
 MAX_ASKS = 50
 
@@ -236,4 +237,6 @@ METHODS: dict[str, Entry] = {
     "optuna-tpe": Entry(
         _optuna(lambda samplers, seed: samplers.TPESampler(seed=seed)), ("optuna",), "pip install optuna"
     ),
+    "smac": Entry(search_bayesian.smac, ("smac", "ConfigSpace"), "pip install smac"),
+    "botorch": Entry(search_bayesian.botorch, ("botorch", "gpytorch"), "pip install botorch"),
 }

@@ -1,3 +1,4 @@
+import importlib
 import json
 import os
 import subprocess
@@ -7,6 +8,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 from doubles.cells import write_cells
+
+from edgewright.search.problems import KnownFront
 
 ROOT = Path(__file__).parents[2]
 BENCH = ROOT / "benchmarks" / "bench_search.py"
@@ -79,9 +82,65 @@ def test_optuna_searches_the_same_problem(cells):
         (["--problem", "ofa-mbv3"], "accuracy_predictor.npz"),
     ],
 )
-def test_a_wrong_request_is_one_line(cells, options, said):
-    done = run(*of(cells), *options)
-    assert done.returncode == 2
-    assert said in done.stderr
-    assert len(done.stderr.splitlines()) == 1
-    assert done.stdout == ""
+def test_a_wrong_request_is_one_line(cells, monkeypatch, capsys, options, said):
+    monkeypatch.syspath_prepend(BENCH.parent)
+    assert importlib.import_module("bench_search").main([*map(str, of(cells)), *options]) == 2
+    told = capsys.readouterr()
+    assert said in told.err
+    assert len(told.err.splitlines()) == 1
+    assert told.out == ""
+
+
+@pytest.mark.shared
+@pytest.mark.skipif(not DATA.is_dir(), reason="no ../shared/data; give its place in EDGEWRIGHT_DATA")
+def test_the_front_of_ofa_is_that_of_its_data_and_nothing_of_a_short_search_beats_it(tmp_path):
+    out = tmp_path / "out.json"
+    options = ["--evaluations", "60", "--seeds", "1", "--methods", "edgewright,random", "--json", out]
+    done = run("--problem", "ofa-mbv3", "--data", DATA / "ofa_mbv3", *options)
+    assert done.returncode == 0, done.stderr
+    ratios = json.loads(done.stdout.splitlines()[-1])["hypervolume_ratio"]
+    assert 0.5 < ratios["random"]["60"] < ratios["edgewright"]["60"] < 1
+    assert "evaluations" in json.loads(out.read_text())["problem"]["front_source"]
+
+
+@pytest.mark.shared
+@pytest.mark.skipif(not DATA.is_dir(), reason="no ../shared/data; give its place in EDGEWRIGHT_DATA")
+def test_fronts_of_other_data_are_refused(tmp_path):
+    front = json.loads((ROOT / "benchmarks" / "assets" / "ofa-mbv3-note10-front.json").read_text())
+    front["objectives"][0][0] += 1
+    for name, text, said in (
+        ("other", json.dumps(front), "is of other data"),
+        ("empty", "{}", "cannot be read ('encodings')"),
+        ("half", json.dumps(front)[:99], "is truncated or not JSON"),
+    ):
+        file = tmp_path / f"{name}.json"
+        file.write_text(text)
+        done = run("--problem", "ofa-mbv3", "--data", DATA / "ofa_mbv3", "--front", file)
+        assert done.returncode == 2
+        assert said in done.stderr
+        assert "make_ofa_front.py" in done.stderr
+
+
+@pytest.mark.shared
+@pytest.mark.skipif(not DATA.is_dir(), reason="no ../shared/data; give its place in EDGEWRIGHT_DATA")
+def test_a_small_search_for_the_front_of_ofa_ends_below_the_committed_one(tmp_path):
+    out = tmp_path / "front.json"
+    options = ["--seeds", "2", "--evaluations", "40000", "--rounds", "1"]
+    make = ROOT / "benchmarks" / "make_ofa_front.py"
+    command = [sys.executable, str(make), "--data", str(DATA / "ofa_mbv3"), "--out", str(out), *options]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    small, committed = (
+        KnownFront.of(np.array(json.loads(path.read_text())["objectives"]), "")
+        for path in (out, ROOT / "benchmarks" / "assets" / "ofa-mbv3-note10-front.json")
+    )
+    assert 0.85 < committed.hypervolume_ratio(small.F) < 1
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("method", ["smac", "botorch"])
+def test_slow_packages_search_the_same_problem_where_they_are_installed(cells, method):
+    pytest.importorskip(method)
+    done = run(*of(cells), "--evaluations", "28", "--seeds", "1", "--methods", method)
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout.splitlines()[-1])["hypervolume_ratio"][method]["28"] > 0.3

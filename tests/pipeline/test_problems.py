@@ -3,6 +3,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from doubles.ofa_problem import OfaProblem
 
 from edgewright.errors import TableError, UsageError
 from edgewright.latency.imported import import_table
@@ -25,7 +26,17 @@ def test_tables_that_do_not_cover_the_space_are_refused():
 
 @pytest.mark.shared
 @pytest.mark.skipif(not DATA.is_dir(), reason="no ../shared/data; give its place in EDGEWRIGHT_DATA")
-def test_the_published_network_of_30_ms_is_priced_as_published():
+def test_the_published_problem_is_what_another_reading_of_its_files_says():
+    problem, other = read_ofa(DATA), OfaProblem(DATA)
+    X = problem.space.sample(np.random.default_rng(0), 1000)
+    np.testing.assert_allclose(
+        problem.objectives(X), np.column_stack([other.error(X), other.latency(X)]), rtol=1e-9
+    )
+
+
+@pytest.mark.shared
+@pytest.mark.skipif(not DATA.is_dir(), reason="no ../shared/data; give its place in EDGEWRIGHT_DATA")
+def test_the_published_problem_prices_every_network_between_its_ends():
     problem = read_ofa(DATA)
     low, high = (
         problem.costs["note10"](problem.space.encode(arch)[None])[0]

@@ -52,18 +52,23 @@ def read_cells(
         UsageError: the file is not of this kind, or a column is missing or cannot be used; all
             faults are named.
     """
-    arrays = read_arrays(path)
-    place = _places(arrays, path)
-    faults = [fault for name in (accuracy, *costs) if (fault := _column_fault(arrays, name, place))]
-    if not faults:
-        faults = _value_faults(arrays, accuracy, costs)
     if not costs or len(set(costs)) < len(costs):
-        faults.append(f"one or more different columns of costs are needed, got {', '.join(costs) or 'none'}")
+        raise UsageError(
+            f"one or more different columns of costs are needed, got {', '.join(costs) or 'none'}"
+        )
+    columns = read_columns(path, (accuracy, *costs))
+    inside = {name: values > 0 for name, values in columns.items()}
+    inside[accuracy] = (columns[accuracy] >= 0) & (columns[accuracy] <= 100)
+    faults = [
+        f"column {name} has values such as {columns[name][~ok][0]:g}, expected "
+        + ("percent, within 0 and 100" if name == accuracy else "costs above 0")
+        for name, ok in inside.items()
+        if not ok.all()
+    ]
     if faults:
         raise UsageError(f"{path}: {'; '.join(faults)}")
-    error = 100.0 - _column(arrays, accuracy, place)
-    columns = {name: _column(arrays, name, place) for name in costs}
-    F = np.column_stack([error, *columns.values()])
+    error = 100.0 - columns[accuracy]
+    F = np.column_stack([error, *(columns[name] for name in costs)])
     learned = F[error <= 100.0 - min_accuracy]
     if len(learned) == 0:
         raise UsageError(
@@ -74,9 +79,23 @@ def read_cells(
         name=f"{accuracy} × {' × '.join(costs)}",
         space=CellSpace(distinct=distinct),
         evaluate=lambda X: error[numbers_from_cells(X)].tolist(),
-        costs={name: _lookup(values) for name, values in columns.items()},
+        costs={name: _lookup(columns[name]) for name in costs},
         known=KnownFront.of(learned, f"all cells of {min_accuracy:g} % accuracy and more"),
     )
+
+
+def read_columns(path: Path, names: Sequence[str]) -> dict[str, FloatArray]:
+    """Return columns of a file of cells, ``(15625,)`` each, cells in ascending order.
+
+    Raises:
+        UsageError: the file is not of this kind, or a column is missing, not finite or of another
+            length; all faults are named.
+    """
+    arrays = read_arrays(path)
+    place = _places(arrays, path)
+    if faults := [fault for name in names if (fault := _column_fault(arrays, name, place))]:
+        raise UsageError(f"{path}: {'; '.join(faults)}")
+    return {name: arrays[name].astype(np.float64)[place] for name in names}
 
 
 def _lookup(values: FloatArray) -> Cost:
@@ -116,24 +135,6 @@ def _column_fault(arrays: Arrays, name: str, place: IntArray) -> str | None:
     values = arrays[name]
     if values.shape != place.shape or not np.issubdtype(values.dtype, np.number):
         return f"column {name} is {values.dtype} {values.shape}, expected numbers ({len(place)},)"
+    if n_bad := int((~np.isfinite(values.astype(np.float64))).sum()):
+        return f"column {name} has {n_bad} values that are not finite"
     return None
-
-
-def _value_faults(arrays: Arrays, accuracy: str, costs: Sequence[str]) -> list[str]:
-    faults = list[str]()
-    for name in (accuracy, *costs):
-        values = arrays[name].astype(np.float64)
-        finite = np.isfinite(values)
-        inside = (values >= 0) & (values <= 100) if name == accuracy else values > 0
-        if not finite.all():
-            faults.append(f"column {name} has {int((~finite).sum())} values that are not finite")
-        elif not inside.all():
-            expected = "percent, within 0 and 100" if name == accuracy else "costs above 0"
-            faults.append(f"column {name} has values such as {values[~inside][0]:g}, expected {expected}")
-    return faults
-
-
-def _column(arrays: Arrays, name: str, place: IntArray) -> FloatArray:
-    """Return a column in ascending order of cells."""
-    values: FloatArray = arrays[name].astype(np.float64)[place]
-    return values

@@ -1,0 +1,74 @@
+import importlib
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from doubles.cells import write_cells
+
+ROOT = Path(__file__).parents[2]
+BENCH = ROOT / "benchmarks" / "bench_accuracy_predictor.py"
+DATA = Path(os.environ.get("EDGEWRIGHT_DATA", ROOT.parent / "shared" / "data"))
+
+
+def run(*arguments):
+    return subprocess.run(
+        [sys.executable, str(BENCH), *map(str, arguments)], capture_output=True, text=True, check=False
+    )
+
+
+@pytest.fixture(scope="module")
+def cells(tmp_path_factory):
+    return write_cells(tmp_path_factory.mktemp("cells") / "cells.npz")
+
+
+def test_it_learns_from_few_accuracies_of_any_file_and_ends_with_one_json_object(cells, tmp_path):
+    out, column = tmp_path / "out.json", f"{cells}:accuracy"
+    options = ["--samples", "30,60", "--draws", "2", "--surrogates", "ridge", "--json", out]
+    done = run("--train", column, "--test", column, *options)
+    assert done.returncode == 0, done.stderr
+    found = json.loads(done.stdout.splitlines()[-1])
+    assert list(found) == ["kendall_tau", "draws"]
+    assert 0.3 < found["kendall_tau"]["ridge"]["30"] < found["kendall_tau"]["ridge"]["60"] < 1
+    written = json.loads(out.read_text())
+    assert written["tau_of_the_labels"] == pytest.approx(1.0)
+    assert len(written["tau"]["ridge"]["30"]["each"]) == 2
+    assert written["config"]["train"] == "cells.npz:accuracy"
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        (["--samples", "ten"], "--samples takes numbers"),
+        (["--samples", "2"], "--samples lie in"),
+        (["--surrogates", "oracle"], "there is no surrogate 'oracle', known: auto, ridge"),
+        (["--test", "accuracy"], "--test takes FILE:COLUMN, got 'accuracy'"),
+        (["--test", "none.npz:accuracy"], "none.npz does not exist"),
+    ],
+)
+def test_a_wrong_request_is_one_line(cells, monkeypatch, capsys, options, said):
+    monkeypatch.syspath_prepend(BENCH.parent)
+    asked = ["--train", f"{cells}:accuracy", "--test", f"{cells}:accuracy", *options]
+    assert importlib.import_module("bench_accuracy_predictor").main(asked) == 2
+    told = capsys.readouterr()
+    assert said in told.err
+    assert len(told.err.splitlines()) == 1
+
+
+@pytest.mark.shared
+@pytest.mark.skipif(not DATA.is_dir(), reason="no ../shared/data; give its place in EDGEWRIGHT_DATA")
+def test_pinats_protocol_is_met_by_a_margin():
+    done = run(
+        "--train",
+        f"{DATA / 'nb201_hwnasbench.npz'}:val_acc_cifar10",
+        "--test",
+        f"{DATA / 'nb201_devices.npz'}:acc_cifar10",
+        *("--samples", "78,156,469", "--draws", "5"),
+    )
+    assert done.returncode == 0, done.stderr
+    tau = json.loads(done.stdout.splitlines()[-1])["kendall_tau"]["auto"]
+    assert tau["78"] >= 0.79
+    assert tau["156"] >= 0.825
+    assert tau["469"] >= 0.865
