@@ -11,7 +11,17 @@ def test_show_lists_the_front_most_accurate_first(edgewright, chain):
     assert [line.split()[0] for line in lines[1:]] == [member["id"] for member in found["front"]]
 
 
-@pytest.mark.parametrize("prefer", ["accuracy", "latency", "knee"])
+def test_show_marks_what_each_preference_takes(edgewright, chain):
+    choices = edgewright("front", "show", chain.run, "--json").json()["choices"]
+    assert choices.keys() == {"accuracy", "knee", "latency", "trade-off"}
+    lines = edgewright("front", "show", chain.run).out.splitlines()
+    for prefer, ids in choices.items():
+        assert edgewright("front", "pick", chain.run, "--prefer", prefer, "--json").json()["id"] == ids[0]
+        marked = [line.split()[0] for line in lines[1:] if prefer in line]
+        assert sorted(marked) == sorted(ids)
+
+
+@pytest.mark.parametrize("prefer", ["accuracy", "latency", "knee", "trade-off"])
 def test_pick_takes_one_of_the_front(edgewright, chain, prefer):
     front = edgewright("front", "show", chain.run, "--json").json()["front"]
     found = edgewright("front", "pick", chain.run, "--prefer", prefer, "--json").json()
@@ -39,7 +49,7 @@ def test_pick_stays_under_a_limit_that_it_names_itself_when_it_cannot(edgewright
         (["--under", "cpu=4"], ["'cpu' takes the units", "write it as"]),
         (["--under", "pi5=4ms"], ["unknown name 'pi5'", "known: cpu, litert"]),
         (["--under", "macs=3M"], ["no objective macs", "it has", "cpu"]),
-        (["--prefer", "beauty"], ["knee, accuracy, latency", "'beauty'"]),
+        (["--prefer", "beauty"], ["knee, accuracy, latency, trade-off", "'beauty'"]),
         (["--name", "other"], ["no search 'other'", "edgewright search"]),
         (["--name", "a/b"], ["'a/b'", "--name"]),
     ],

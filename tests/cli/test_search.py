@@ -7,6 +7,12 @@ from doubles.tiny_chain import BUDGET, EVALUATIONS, contents
 
 from edgewright.files import digest_of
 from edgewright.search.archive import Archive
+from edgewright.search.design import DESIGNS
+from edgewright.search.infill import INFILLS
+from edgewright.search.inner import INNER_SEARCHES
+from edgewright.search.methods import METHODS
+from edgewright.search.surrogate import SURROGATES
+from edgewright.search.survival import ARCHIVES
 
 
 @pytest.fixture
@@ -169,7 +175,19 @@ def test_a_budget_that_cannot_be_read_is_answered_with_all_its_faults(search, tr
     [
         (["--objectives", "speed"], ["unknown name 'speed' in --objectives", "cpu", "macs"]),
         (["--objectives", "cpu=4ms"], ["--objectives takes names", "--budget"]),
-        (["--surrogate", "oracle"], ["unknown surrogate 'oracle'", "ridge"]),
+        (["--surrogate", "oracle"], ["unknown surrogate 'oracle'", *SURROGATES]),
+        (["--method", "oracle"], ["unknown method 'oracle'", *METHODS]),
+        (["--design", "oracle"], ["unknown design 'oracle'", *DESIGNS]),
+        (["--infill", "oracle"], ["unknown infill 'oracle'", *INFILLS]),
+        (["--inner", "oracle"], ["unknown inner 'oracle'", *INNER_SEARCHES]),
+        (["--archive", "oracle"], ["unknown archive policy 'oracle'", *ARCHIVES]),
+        (["--method", "a", "--infill", "b"], ["unknown method 'a'", "unknown infill 'b'"]),
+        (["--objectives", "cpu,cpu"], ["'cpu' is given twice in --objectives"]),
+        (
+            ["--budget", "cpu=50ms", "--objectives", "local-cpu-onnxruntime"],
+            ["'cpu' and 'local-cpu-onnxruntime' are the same device", "name it once"],
+        ),
+        (["--pre-screening", "20"], ["pre-screening evaluates 20 times 16", "evaluations are 200"]),
         (["--name", "../elsewhere"], ["'../elsewhere'", "--name"]),
         (["--name", ""], ["''", "--name"]),
         (["--budget", "cpu=50ms", "--precision", "fp8"], ["no precision 'fp8'", "fp32, int8, fp16"]),
@@ -187,10 +205,59 @@ def test_what_cannot_be_searched_for(search, trained_only, arguments, said):
 
 
 @pytest.mark.parametrize(
+    "arguments",
+    [
+        ["--seed", "-1"],
+        ["--seed", str(2**31)],
+        ["--evaluations", "0"],
+        ["--initial", "0"],
+        ["--batch", "0"],
+        ["--pre-screening", "0"],
+        ["--archive-size", "3"],
+    ],
+    ids=" ".join,
+)
+def test_numbers_out_of_range(search, trained_only, arguments):
+    search(*arguments).refusal(2, f"Invalid value for '{arguments[0]}'", "should be", "--help")
+    assert not (trained_only / "searches").exists()
+
+
+def test_the_help_lists_every_part(edgewright):
+    text = " ".join(edgewright("search", "--help").out.replace("│", " ").split())
+    for names in (METHODS, DESIGNS, INFILLS, INNER_SEARCHES, ARCHIVES):
+        for name in names:
+            assert name in text
+
+
+@pytest.mark.parametrize("method", [name for name in METHODS if name != "surrogate"])
+def test_baselines_search_under_the_same_budgets(search, trained_only, method):
+    asked = ("--budget", "cpu=50ms", "--method", method, "--initial", "4", "--batch", "2", "--no-verify")
+    found = search(*asked, "--evaluations", "8", "--json").json()
+    assert found["n_evaluations"] == 8
+    before = rows(trained_only)
+    assert search(*asked, "--evaluations", "10").status == 0
+    assert rows(trained_only)[:8] == before
+    again = ("--budget", "cpu=50ms", "--initial", "4", "--batch", "2", "--evaluations", "10")
+    search(*again).refusal(2, f'method was "{method}", now "surrogate"', "new run", told=1)
+
+
+def test_a_search_by_other_parts(search, trained_only):
+    found = search(
+        *("--design", "latin", "--pre-screening", "2", "--initial", "5", "--batch", "3", "--no-verify"),
+        *("--infill", "subset", "--archive", "constant", "--archive-size", "6", "--inner", "nsga3"),
+        *("--surrogate", "ridge", "--evaluations", "14", "--json"),
+    ).json()
+    assert found["n_evaluations"] == 14
+    assert [row.iteration for row in rows(trained_only)] == [0] * 10 + [1] * 3 + [2]
+
+
+@pytest.mark.parametrize(
     "budget", ["cpu=0.1us", "size=1kB", "macs=1k", "params=10", "cpu=0.1us,litert=0.1us,size=1kB"]
 )
 def test_the_nearest_feasible_value_that_a_refusal_names_is_feasible(search, budget):
     line = search("--budget", budget).refusal(3, "no network of", "the least is", "raise the budget", told=1)
+    # … and what stands in the way: an operator by its place in the network.
+    assert len(re.findall(r"of which (stem|block [\d.]+|head) \([^)]*\) takes", line)) == budget.count("=")
     least = re.findall(r"(\w+) <= [^:]*: the least is ([\d.]+(?:e-?\d+)?) ?([A-Za-z]*)", line)
     assert len(least) == budget.count("=")
     met = ",".join(f"{name}={value}{unit}" for name, value, unit in least)

@@ -2,9 +2,10 @@ import numpy as np
 import pytest
 from doubles.search_problems import ListSpace, SyntheticProblem
 
-from edgewright.errors import InfeasibleBudgetError
+from edgewright.errors import InfeasibleBudgetError, UsageError
 from edgewright.search import Problem
-from edgewright.search.design import balanced
+from edgewright.search.budget import format_cost
+from edgewright.search.design import DESIGNS, balanced
 from edgewright.search.feasible import enumerate_space, minimise, require_feasible
 from edgewright.spaces import find_space
 
@@ -51,6 +52,52 @@ def test_every_infeasible_budget_is_named():
     assert "cpu" in str(caught.value)
     assert "params" in str(caught.value)
     assert "macs" not in str(caught.value)
+
+
+def test_what_stands_in_the_way_of_a_budget_is_named():
+    def parts(x):
+        operators = SPACE.operators(SPACE.decode(x))
+        return [(f"operator {i}", float(op.macs)) for i, op in enumerate(operators)]
+
+    problem = Problem({"macs": PROBLEM.macs}, {"macs": 10.0}, {}, parts={"macs": parts})
+    with pytest.raises(InfeasibleBudgetError) as caught:
+        require_feasible(SPACE, problem)
+    sizes = [op.macs for op in SPACE.operators(SPACE.smallest())]
+    assert f"of which operator {int(np.argmax(sizes))} takes {format_cost('macs', max(sizes))}; " in str(
+        caught.value
+    )
+
+
+def test_of_budgets_that_exclude_each_other_the_exceeded_one_names_what_stands_in_its_way():
+    space = ListSpace(9)
+    up, down = (lambda X: X[:, 0] + 1.0), (lambda X: 9.0 - X[:, 0])
+    parts = {"macs": lambda x: [("the first", float(x[0]) + 1)], "params": lambda x: [("it all", 9.0 - x[0])]}
+    problem = Problem({"macs": up, "params": down}, {"macs": 3.0, "params": 6.5}, {}, parts=parts)
+    with pytest.raises(InfeasibleBudgetError, match=r"nearest has .*of which it all takes 7"):
+        require_feasible(space, problem)
+
+
+@pytest.mark.parametrize("choices", [[], [3, 0, 2, 0]])
+def test_a_space_without_networks_is_refused(choices):
+    space = ListSpace(1)
+    space.n_choices = np.array(choices, dtype=np.int64)
+    named = "variable 1, 3 has no choice" if choices else "no variable"
+    with pytest.raises(UsageError, match=f"space list has no network: .*{named}"):
+        require_feasible(space, Problem({}, {}, {}))
+
+
+@pytest.mark.parametrize(
+    ("cost", "named"),
+    [
+        (lambda X: np.where(X[:, 0] == 2, np.nan, 1.0), r"of network \[2\] is nan"),
+        (lambda X: np.where(X[:, 0] == 2, np.inf, 1.0), r"of network \[2\] is inf"),
+        (lambda X: X[:, 0] - 1.0, r"of network \[0\] is -1"),
+        (lambda X: np.ones((len(X), 2)), r"shape \(\d+, 2\), expected"),
+    ],
+)
+def test_a_cost_that_is_no_cost_is_refused(cost, named):
+    with pytest.raises(UsageError, match=f"the cost 'macs' .*{named}"):
+        require_feasible(ListSpace(5), Problem({"macs": cost}, {"macs": 3.0}, {}))
 
 
 def test_budgets_that_exclude_each_other_are_told_so():
@@ -130,3 +177,20 @@ def test_a_design_larger_than_the_space_is_the_space():
     feasible = require_feasible(ListSpace(3), Problem({}, {}, {}))
     X = balanced(feasible, 10, np.random.default_rng(0))
     assert sorted(X.ravel().tolist()) == [0, 1, 2]
+
+
+@pytest.mark.parametrize("name", DESIGNS)
+def test_every_design_is_distinct_feasible_and_as_large_as_asked(name):
+    feasible = require_feasible(SPACE, limited(macs=4e6))
+    X = DESIGNS[name](feasible, 30, np.random.default_rng(3))
+    assert len(np.unique(X, axis=0)) == 30
+    assert feasible.contains(X).all()
+    np.testing.assert_array_equal(X, DESIGNS[name](feasible, 30, np.random.default_rng(3)))
+
+
+def test_a_latin_design_has_each_choice_equally_often():
+    feasible = require_feasible(SPACE, Problem({}, {}, {}))
+    X = DESIGNS["latin"](feasible, 24, np.random.default_rng(0))
+    depths = X[:, 1 : 1 + len(SPACE.stages)]
+    for column in depths.T:
+        assert np.bincount(column, minlength=3).tolist() == [8, 8, 8]

@@ -274,6 +274,66 @@ def test_three_objectives_are_searched():
         assert result.n_evaluations == 24
 
 
+def robust_error(X):
+    """Return an error that falls with depth, whatever the size."""
+    return 0.9 - 0.1 * X[:, 1:4].sum(axis=1) / 6 - 0.2 * X[:, 0] / 2
+
+
+def both(X):
+    for x in X:
+        yield {"robust": robust_error(x[None])[0], "error": PROBLEM.error(x[None])[0]}
+
+
+def test_several_evaluated_objectives_have_a_surrogate_each():
+    with Archive.open(None) as archive:
+        result = search(archive, evaluate=both, evaluated=("error", "robust"), config={"evaluations": 32})
+        assert result.names == ("error", "robust", "macs")
+        X = archive.X
+        expected = np.column_stack([PROBLEM.error(X), robust_error(X), PROBLEM.macs(X)])
+        np.testing.assert_allclose(archive.F, expected)
+        for report in result.reports[1:]:
+            assert report.fidelity.keys() == {"error", "robust"}
+            assert report.fidelity["error"]["tau"] == report.tau
+        # The made-up one is linear in its features: a ridge of its own finds it out.
+        assert result.reports[-1].fidelity["robust"]["rmse"] < 0.02
+        search(archive, evaluate=both, evaluated=("error", "robust"), config={"evaluations": 36})
+        with pytest.raises(RunError, match="objectives was"):
+            search(archive)
+
+
+@pytest.mark.parametrize(
+    ("outcome", "named"),
+    [
+        ({"error": 0.1}, "returned error, expected error, robust"),
+        (
+            {"error": 0.1, "robust": 0.2, "speed": 1.0},
+            "returned error, robust, speed, expected error, robust",
+        ),
+        ({"error": 0.1, "robust": np.nan}, "returned nan, expected a finite robust"),
+        ({"error": "low", "robust": 0.1}, "returned 'low', expected a number"),
+        (0.3, "returned 0.3, expected error, robust by name"),
+    ],
+)
+def test_an_outcome_that_lacks_an_objective_is_a_failure(outcome, named):
+    with Archive.open(None) as archive:
+        search(
+            archive,
+            evaluate=lambda X: [outcome] * len(X),
+            evaluated=("error", "robust"),
+            config={"max_failures": 99},
+        )
+        assert {row.failure for row in archive.failures} == {f"the evaluator {named}"}
+
+
+def test_objectives_that_say_the_same_do_no_harm():
+    same = {name: PROBLEM.macs for name in ("macs", "again")}
+    with Archive.open(None) as archive:
+        result = search(archive, objectives=same, budgets=dict.fromkeys(same, 4e6))
+        assert result.n_evaluations == 24
+        assert (archive.F[:, 1] == archive.F[:, 2]).all()
+        assert len(result.front) > 1
+
+
 @pytest.mark.parametrize(
     ("options", "named"),
     [
@@ -281,6 +341,11 @@ def test_three_objectives_are_searched():
         ({"budgets": {"macs": -1.0}}, "above 0"),
         ({"budgets": {"macs": float("nan")}}, "above 0"),
         ({"objectives": {"error": PROBLEM.macs}}, "'error' is reserved"),
+        ({"evaluated": ("error", "macs")}, "'macs' is reserved for the evaluator"),
+        ({"evaluated": ("error", "robust", "error")}, "'error' is evaluated twice"),
+        ({"evaluated": ()}, "no objective is evaluated"),
+        ({"budgets": {"error": 0.2}}, "'error' limits what only an evaluation tells.*from the front"),
+        ({"objectives": {"macs": lambda X: X[:, 0] * np.nan}}, "cost 'macs' of network .* is nan"),
         ({"constraints": {"params": PROBLEM.params}}, "'params' has no budget"),
         ({"constraints": {"macs": PROBLEM.macs}, "budgets": {"macs": 1e7}}, "both objective and constraint"),
         ({"config": {"surrogate": "oracle"}}, "unknown surrogate 'oracle'"),

@@ -1,9 +1,12 @@
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from hypothesis.extra.numpy import arrays
 
 from edgewright.errors import InfeasibleBudgetError, UsageError
 from edgewright.search import FrontPoint, pick
-from edgewright.search.select import knee
+from edgewright.search.select import best_trade_offs, knee, trade_offs
 
 FRONT = [
     FrontPoint(1, {"error": 0.10, "cpu": 9.0, "size": 3e6}),
@@ -35,7 +38,7 @@ def test_limits_that_nothing_meets_name_the_nearest_point():
     [
         ([], {}, "empty"),
         (FRONT, {"under": {"gpu": 1.0}}, "no objective gpu; it has error, cpu, size"),
-        (FRONT, {"prefer": "speed"}, "knee, accuracy, latency"),
+        (FRONT, {"prefer": "speed"}, "knee, accuracy, latency, trade-off"),
     ],
 )
 def test_what_cannot_be_asked_is_refused(front, options, named):
@@ -51,3 +54,56 @@ def test_a_front_of_one_point_or_of_error_alone_is_picked_from():
 def test_the_knee_lies_on_the_front_whatever_the_units():
     F = np.array([[1.0, 0.0], [0.2, 0.2], [0.0, 1.0], [0.3, 0.3]])
     assert knee(F) == knee(F * [1e-3, 1e9]) == 1
+
+
+def front_of(n, power=0.4):
+    """A front with its knee near the ideal point."""
+    x = np.linspace(0.0, 1.0, n)
+    return np.column_stack([x, (1.0 - x**power) ** (1.0 / power)])
+
+
+def test_the_best_trade_off_is_where_every_neighbour_gives_up_most():
+    F = np.array([[0.0, 1.0], [0.02, 0.9], [0.1, 0.1], [0.9, 0.02], [1.0, 0.0]])
+    assert best_trade_offs(F, 1).tolist() == [2]
+    assert set(best_trade_offs(F).tolist()) < set(range(5))
+    assert (
+        pick([FrontPoint(i, {"error": a, "cpu": b}) for i, (a, b) in enumerate(F)], prefer="trade-off").id
+        == 2
+    )
+
+
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")  # of what the package imports
+@pytest.mark.parametrize("n", [12, 60])
+def test_trade_offs_are_those_of_the_package_that_natv2_takes_them_from(n):
+    from pymoo.core.decision_making import NeighborFinder
+
+    F = front_of(n)
+    near = NeighborFinder(F, epsilon=0.125, n_min_neigbors="auto", consider_2d=False)
+    for i, found in enumerate(trade_offs(F)):
+        moved = F[near.find(i)] - F[i]
+        gain, sacrifice = np.maximum(-moved, 0).sum(axis=1), np.maximum(moved, 0).sum(axis=1)
+        assert found == pytest.approx((sacrifice[gain > 0] / gain[gain > 0]).min())
+
+
+def test_what_is_only_limited_is_not_weighed():
+    F = front_of(9)
+    points = [FrontPoint(i, {"error": a, "cpu": b, "size": float(i == 4)}) for i, (a, b) in enumerate(F)]
+    for prefer in ("knee", "trade-off"):
+        chosen = pick(points, prefer=prefer, weighed=("error", "cpu"))
+        assert chosen == pick(
+            [FrontPoint(p.id, {**p.objectives, "size": 0.0}) for p in points], prefer=prefer
+        )
+
+
+@settings(max_examples=60, deadline=None)
+@given(F=st.integers(1, 4).flatmap(lambda m: arrays(np.float64, (7, m), elements=st.floats(0, 1, width=16))))
+def test_trade_offs_lie_on_the_front_whatever_the_units_and_however_degenerate(F):
+    chosen = best_trade_offs(F)
+    assert 1 <= len(chosen) <= 4
+    assert len(set(chosen.tolist())) == len(chosen)
+    for row in chosen:
+        assert not ((F[row] >= F).all(axis=1) & (F[row] > F).any(axis=1)).any()
+    np.testing.assert_array_equal(chosen, best_trade_offs(F * 2.0**10))
+    names = [f"cost{j}" for j in range(F.shape[1])]
+    points = [FrontPoint(i, dict(zip(names, row, strict=True))) for i, row in enumerate(F.tolist())]
+    assert pick(points, prefer="trade-off") in points

@@ -14,7 +14,10 @@ app = typer.Typer(help="The Pareto front of a search.", no_args_is_help=True, ri
 
 @app.command()
 def show(run: Run, name: Name = "default", as_json: AsJson = False) -> None:
-    """Show the networks that no other beats in every objective."""
+    """Show the networks that no other beats in every objective.
+
+    The last column says which `pick --prefer` takes, and which others trade off best.
+    """
     from edgewright.pipeline.front import load_front
 
     front = load_front(run, name)
@@ -25,7 +28,7 @@ def show(run: Run, name: Name = "default", as_json: AsJson = False) -> None:
 def pick(
     run: Run,
     under: Annotated[str, typer.Option(help="Limits as in `search --budget`; e.g. 'cpu=3ms'.")] = "",
-    prefer: Annotated[str, typer.Option(help="accuracy, latency or knee.")] = "accuracy",
+    prefer: Annotated[str, typer.Option(help="accuracy, latency, knee or trade-off.")] = "accuracy",
     name: Name = "default",
     as_json: AsJson = False,
 ) -> None:

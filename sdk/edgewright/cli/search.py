@@ -31,7 +31,40 @@ def search(
     name: Name = "default",
     tables: Tables = DEFAULT_TABLES,
     precision: Precision = None,
+    method: Annotated[
+        str,
+        typer.Option(
+            help="surrogate, or a baseline: random, nsga2, regularised-evolution, local-search.",
+        ),
+    ] = "surrogate",
     surrogate: Annotated[str, typer.Option(help="auto, or the name of one surrogate.")] = "auto",
+    design: Annotated[
+        str, typer.Option(help="Of the first networks: auto, balanced, latin, random.")
+    ] = "auto",
+    initial: Annotated[
+        int | None,
+        typer.Option(min=1, help="Networks of the initial design; a sixth of all where not given."),
+    ] = None,
+    pre_screening: Annotated[
+        int,
+        typer.Option(
+            min=1, help="Evaluate this many times as many at first and keep the best; all are counted."
+        ),
+    ] = 1,
+    inner: Annotated[
+        str,
+        typer.Option(help="Search of the predicted objectives: auto, nsga2, nsga3 (for many objectives)."),
+    ] = "auto",
+    infill: Annotated[
+        str, typer.Option(help="How the next networks are chosen: hypervolume, subset (fills gaps).")
+    ] = "hypervolume",
+    batch: Annotated[
+        int | None, typer.Option(min=1, help="Networks of each further iteration; 8 where not given.")
+    ] = None,
+    archive: Annotated[
+        str, typer.Option(help="What surrogates learn from: growing (all), constant (the best).")
+    ] = "growing",
+    archive_size: Annotated[int, typer.Option(min=4, help="Networks that a constant archive keeps.")] = 100,
     verify: Annotated[bool, typer.Option(help="Compile the finalists and measure them again.")] = True,
     finalists: Annotated[
         int, typer.Option(min=1, max=20, help="How many networks are compiled and measured.")
@@ -74,11 +107,20 @@ def search(
             name=name,
             tables=tables,
             precision=precision,
+            method=method,
+            design=design,
             surrogate=surrogate,
+            inner=inner,
+            infill=infill,
+            archive_policy=archive,
+            archive_size=archive_size,
+            pre_screening=pre_screening,
             allow_foreign=allow_foreign,
             allow_inaccurate=allow_inaccurate,
             z=z,
             seed=seed,
+            n_initial=initial,
+            n_infill=batch,
         ),
         progress=console,
         watcher=watcher(console),

@@ -36,9 +36,6 @@ def breakdown(table: LatencyTable, space: MobileSpace, arch: Architecture) -> tu
         ArchitectureError: the network is not one of the space.
     """
     predictor = LatencyPredictor(table, space)
-    operators = space.operators(arch)
-    labels = ["stem", "block 0"]
-    labels += [f"block {s}.{b}" for s, depth in enumerate(arch.depths, 1) for b in range(1, depth + 1)]
     return tuple(
         OperatorCost(
             label,
@@ -46,5 +43,11 @@ def breakdown(table: LatencyTable, space: MobileSpace, arch: Architecture) -> tu
             predictor.cost_ms(operator),
             operator in table.entries and table.entries[operator].verdict == "noisy",
         )
-        for label, operator in zip([*labels, "head"], operators, strict=True)
+        for label, operator in zip(places(arch), space.operators(arch), strict=True)
     )
+
+
+def places(arch: Architecture) -> tuple[str, ...]:
+    """Return what each operator of a network is called, in order of execution."""
+    blocks = (f"block {s}.{b}" for s, depth in enumerate(arch.depths, 1) for b in range(1, depth + 1))
+    return ("stem", "block 0", *blocks, "head")

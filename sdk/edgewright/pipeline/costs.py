@@ -27,7 +27,31 @@ def params(space: MobileSpace) -> Cost:
     return space.tabulate(lambda op: float(op.params))
 
 
-def size_bytes(space: MobileSpace, targets: Sequence[tuple[str, str]]) -> Cost:
+class SizeCost:
+    """The bytes of the compiled file of encodings; of several targets, of the largest.
+
+    Args:
+        space: the networks.
+        fitted: for each target, the bytes of each feature of an operator, ``(5,)``.
+    """
+
+    def __init__(self, space: MobileSpace, fitted: Sequence[FloatArray]) -> None:
+        self._fitted = tuple(fitted)
+        self._costs = [_tabulated(space, coefficients) for coefficients in fitted]
+
+    def __call__(self, X: IntArray) -> FloatArray:
+        """Return the cost of ``X`` ``(n, n_var)``, ``(n,)``."""
+        largest: FloatArray = np.stack([one(X) for one in self._costs]).max(axis=0)
+        return largest
+
+    def of_operators(self, operators: Sequence[Operator]) -> FloatArray:
+        """Return what each operator of a network takes in its largest file, ``(n_operators,)``."""
+        F = np.stack([_size_features(op) for op in operators])  # (n_operators, 5)
+        found: FloatArray = max((F @ coefficients for coefficients in self._fitted), key=np.sum)
+        return found
+
+
+def size_bytes(space: MobileSpace, targets: Sequence[tuple[str, str]]) -> SizeCost:
     """Return the bytes of the compiled file of encodings; the largest where there are several targets.
 
     An artifact is weights, what each channel needs beside them (a bias, in int8 a scale too) and a
@@ -40,13 +64,7 @@ def size_bytes(space: MobileSpace, targets: Sequence[tuple[str, str]]) -> Cost:
         targets: runtime and precision of each.
     """
     fitted = [_fit_size(space, *target) for target in targets] or [np.array([4.0, 4.0, 0.0, 0.0, 0.0])]
-    costs = [_tabulated(space, coefficients) for coefficients in fitted]
-
-    def cost(X: IntArray) -> FloatArray:
-        largest: FloatArray = np.stack([one(X) for one in costs]).max(axis=0)
-        return largest
-
-    return cost
+    return SizeCost(space, fitted)
 
 
 def _tabulated(space: MobileSpace, coefficients: FloatArray) -> Cost:

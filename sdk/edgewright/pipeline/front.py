@@ -14,7 +14,7 @@ from edgewright.pipeline.tabulate import columns
 from edgewright.search.archive import Archive, Evaluation
 from edgewright.search.budget import format_cost, parse_budgets
 from edgewright.search.pareto import front_indices
-from edgewright.search.select import FrontPoint, pick
+from edgewright.search.select import FrontPoint, best_trade_offs, pick
 from edgewright.spaces import Architecture, MobileSpace
 
 
@@ -101,8 +101,9 @@ class Front:
 
         Args:
             under: limits such as ``cpu=3ms``.
-            prefer: ``accuracy``, ``latency`` (the first device, or the first cost), or ``knee``: the
-                point farthest below the line through the front's ends.
+            prefer: ``accuracy``, ``latency`` (the first device, or the first cost), ``knee``: the
+                point farthest below the line through the front's ends, or ``trade-off``: the one whose
+                neighbours give up most for what they gain.
 
         Raises:
             BudgetError: ``under`` cannot be read.
@@ -115,7 +116,21 @@ class Front:
         known = [name for name in best[0].costs if name != "error"]
         limits = {budget.name: budget.limit for budget in parse_budgets(under, devices=known)}
         points = [FrontPoint(int(member.id), member.costs) for member in best]
-        return self.find(str(pick(points, under=limits, prefer=prefer).id))
+        chosen = pick(points, under=limits, prefer=prefer, weighed=self.objectives)
+        return self.find(str(chosen.id))
+
+    def choices(self) -> dict[str, tuple[str, ...]]:
+        """Return the ids that each preference points at; of trade-offs the best few, best first."""
+        best = self.best
+        if not best:
+            return {}
+        found: dict[str, tuple[str, ...]] = {
+            prefer: (self.pick(prefer=prefer).id,) for prefer in ("accuracy", "knee", "latency")
+        }
+        if len(self.objectives) > 1:
+            F = np.array([[member.costs[name] for name in self.objectives] for member in best])
+            found["trade-off"] = tuple(best[i].id for i in best_trade_offs(F))
+        return found
 
     def finalists(self, n: int) -> tuple[Member, ...]:
         """Return at most ``n`` of the front, most accurate first.
@@ -145,16 +160,24 @@ class Front:
             "budgets": self.budgets,
             "n_evaluations": len(self.members),
             "front": [member.to_json() for member in self.best],
+            "choices": {prefer: list(ids) for prefer, ids in self.choices().items()},
         }
 
     def text(self) -> str:
         """Return a table for a terminal."""
         names = [n for n in (self.members[0].costs if self.members else {}) if n != "error"]
+        choices = self.choices()
         rows = [
-            (m.id, f"{m.accuracy:.2%}", *(format_cost(n, m.costs[n]) for n in names), _shape(m.architecture))
+            (
+                m.id,
+                f"{m.accuracy:.2%}",
+                *(format_cost(n, m.costs[n]) for n in names),
+                _shape(m.architecture),
+                ", ".join(prefer for prefer, ids in choices.items() if m.id in ids),
+            )
             for m in self.best
         ]
-        return columns(rows, ("id", "accuracy", *names, "resolution and depths"))
+        return columns(rows, ("id", "accuracy", *names, "resolution and depths", "choice"))
 
 
 def _shape(arch: Architecture) -> str:

@@ -9,7 +9,7 @@
 from __future__ import annotations
 
 import platform
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
@@ -18,31 +18,20 @@ from pathlib import Path
 from typing import Any
 
 import edgewright
-from edgewright.devices.profile import list_profiles
-from edgewright.errors import BudgetError, ProfileError
 from edgewright.files import file_digest, write_json
-from edgewright.pipeline.costs import Cost, macs, params, size_bytes
 from edgewright.pipeline.front import Front, front_from_archive
 from edgewright.pipeline.lock import exclusive
+from edgewright.pipeline.objectives import Objectives, objectives_of
 from edgewright.pipeline.progress import SILENT, Progress
 from edgewright.pipeline.run import RunFolder
-from edgewright.pipeline.tables import DEFAULT_Z, DeviceCost, device_cost
+from edgewright.pipeline.tables import DEFAULT_Z
 from edgewright.pipeline.trained import TrainedRun
 from edgewright.pipeline.watch import SearchState, SearchWatcher, TaskWatcher
 from edgewright.search.archive import Archive, Evaluation
-from edgewright.search.budget import QUANTITIES, format_cost, parse_budgets
-from edgewright.search.config import (
-    Evaluator,
-    Failure,
-    IterationReport,
-    Problem,
-    SearchConfig,
-    SearchResult,
-)
+from edgewright.search.config import Evaluator, Failure, IterationReport, SearchConfig, SearchResult
 from edgewright.search.feasible import require_feasible
 from edgewright.search.loop import run_search
-from edgewright.search.surrogate import require_known
-from edgewright.spaces import MobileSpace
+from edgewright.search.methods import require_parts
 from edgewright.spaces.architecture import IntArray
 
 
@@ -57,12 +46,21 @@ class SearchOptions:
         name: of the search within the run.
         tables: folder of latency tables.
         precision: of the devices' tables; each profile's first where ``None``.
+        method: ``surrogate``, or a baseline's name.
+        design: ``auto`` or the name of an initial design.
         surrogate: ``auto`` or a surrogate's name.
+        inner: ``auto`` or the name of an inner search.
+        infill: name of what chooses the networks of an iteration.
+        archive_policy: ``growing`` or ``constant``.
+        archive_size: networks that a constant archive keeps.
+        pre_screening: how many times as many networks the initial design evaluates.
         allow_foreign: accept tables of another machine.
         allow_inaccurate: accept tables whose own error is large.
         z: standard deviations of the predicted latency that a budget is held with.
         seed: the search's only source of randomness.
-        n_initial: evaluations of the initial design; a sixth, at least 16, where ``None``.
+        n_initial: networks that the initial design keeps; a sixth, at least 16, where ``None``.
+        n_infill: evaluated in each iteration after it; 8 where ``None``, and as many as the initial
+            design's for ``nsga2``.
     """
 
     budget: str = ""
@@ -71,12 +69,51 @@ class SearchOptions:
     name: str = "default"
     tables: Path = Path("latency_tables")
     precision: str | None = None
+    method: str = "surrogate"
+    design: str = "auto"
     surrogate: str = "auto"
+    inner: str = "auto"
+    infill: str = "hypervolume"
+    archive_policy: str = "growing"
+    archive_size: int = 100
+    pre_screening: int = 1
     allow_foreign: bool = False
     allow_inaccurate: bool = False
     z: float = DEFAULT_Z
     seed: int = 0
     n_initial: int | None = None
+    n_infill: int | None = None
+
+    def to_config(self, recorded: int | None = None) -> SearchConfig:
+        """Return how the search goes.
+
+        Args:
+            recorded: size of the initial design of the archive that is continued.
+
+        Raises:
+            UsageError: a part is unknown, or a number is out of range; all faults are named.
+        """
+        sixth = self.evaluations // (6 * max(1, self.pre_screening))
+        n_initial = self.n_initial
+        if n_initial is None:
+            n_initial = recorded or max(1, min(self.evaluations, max(16, sixth)))
+        plain = n_initial if self.method == "nsga2" else 8
+        config = SearchConfig(
+            evaluations=self.evaluations,
+            n_initial=n_initial,
+            n_infill=plain if self.n_infill is None else self.n_infill,
+            seed=self.seed,
+            method=self.method,
+            design=self.design,
+            pre_screening=self.pre_screening,
+            surrogate=self.surrogate,
+            archive_policy=self.archive_policy,
+            archive_size=self.archive_size,
+            inner=self.inner,
+            infill=self.infill,
+        )
+        require_parts(config)
+        return config
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,8 +174,8 @@ def search_run(
     folder = RunFolder.open(root)
     folder.require_trained()
     target = folder.search_folder(options.name)
-    require_known(options.surrogate)
-    problem = _problem(folder.space, options)
+    options.to_config()
+    problem = objectives_of(folder.space, options)
     progress.say(problem.text())
     # Before the images are read: what cannot be had is said at once.
     require_feasible(folder.space, problem.to_search())
@@ -151,12 +188,7 @@ def search_run(
             notes={"versions": _versions()},
         ) as archive,
     ):
-        config = SearchConfig(
-            evaluations=options.evaluations,
-            n_initial=_n_initial(options, archive),
-            seed=options.seed,
-            surrogate=options.surrogate,
-        )
+        config = options.to_config(archive.meta.get("n_initial") if len(archive) else None)
         write_json(target / "search.json", problem.to_json(options))
         result = _watched(
             watcher or TaskWatcher(progress),
@@ -169,6 +201,7 @@ def search_run(
                 objectives=problem.objectives,
                 constraints=problem.constraints,
                 bounds=problem.bounds,
+                parts=problem.parts,
                 budgets=problem.asked,
                 archive=archive,
                 config=config,
@@ -199,7 +232,7 @@ def _watched(
 
 
 def _inputs(
-    folder: RunFolder, trained: TrainedRun, problem: _Problem, options: SearchOptions
+    folder: RunFolder, trained: TrainedRun, problem: Objectives, options: SearchOptions
 ) -> dict[str, Any]:
     """Return what the archive's evaluations depend on; another value of one is refused."""
     return {
@@ -225,12 +258,6 @@ def _versions() -> dict[str, str]:
     return found
 
 
-def _n_initial(options: SearchOptions, archive: Archive) -> int:
-    """Return the size of the initial design: the archive's own where a search is made longer."""
-    recorded: int | None = archive.meta.get("n_initial") if len(archive) else None
-    return options.n_initial or recorded or min(options.evaluations, max(16, options.evaluations // 6))
-
-
 def _evaluator(trained: TrainedRun) -> Evaluator:
     """Return the validation error of encodings, one by one, so that each is saved as it comes."""
 
@@ -239,112 +266,3 @@ def _evaluator(trained: TrainedRun) -> Evaluator:
             yield trained.evaluate(trained.space.decode(x)).error
 
     return evaluate
-
-
-@dataclass(frozen=True, slots=True)
-class _Problem:
-    """What is minimised and limited.
-
-    Attributes:
-        objectives: minimised beside the error.
-        constraints: limited, not minimised.
-        asked: the user's budgets, in base units.
-        bounds: what budgets of devices are held against: predictions and their uncertainty.
-        devices: by the name that the user gave.
-    """
-
-    objectives: dict[str, Cost]
-    constraints: dict[str, Cost]
-    asked: dict[str, float]
-    bounds: dict[str, Cost]
-    devices: dict[str, DeviceCost]
-
-    def text(self) -> str:
-        parts = [
-            f"{name} at most {format_cost(name, limit)}"
-            + (f" ({_held_against(self.devices[name])})" if name in self.bounds else "")
-            for name, limit in self.asked.items()
-        ]
-        return f"minimising error, {', '.join(self.objectives)}; " + ("; ".join(parts) or "no budget")
-
-    def to_search(self) -> Problem:
-        """Return the problem as the search takes it."""
-        return Problem(self.objectives, self.asked, self.constraints, self.bounds)
-
-    def to_json(self, options: SearchOptions) -> dict[str, Any]:
-        return {
-            "schema": 2,
-            "budget": options.budget,
-            "asked": self.asked,
-            "evaluations": options.evaluations,
-            "seed": options.seed,
-            "devices": {name: device.to_json() for name, device in self.devices.items()},
-        }
-
-
-def _held_against(device: DeviceCost) -> str:
-    """Return what a device's budget is held against, in words."""
-    if device.table.validation is None:
-        return "predicted, with an error that nobody knows"
-    return f"predicted + {device.z:g} std"
-
-
-def _device_names() -> list[str]:
-    """Return names and aliases of devices; none where a neighbour's profile is faulty."""
-    try:
-        profiles = list_profiles()
-    except ProfileError:  # whoever is named is found, or refused, one by one
-        return []
-    return [name for profile in profiles for name in (profile.alias, profile.name) if name]
-
-
-def _objective_names(text: str, known: Sequence[str]) -> list[str]:
-    names = [part.strip() for part in text.split(",") if part.strip()]
-    if unit := [name for name in names if "=" in name]:
-        raise BudgetError(f"--objectives takes names, got {unit[0]!r}; limits belong into --budget")
-    unknown = [name for name in names if name not in QUANTITIES and name not in known]
-    if known and unknown:
-        raise BudgetError(
-            f"unknown name {', '.join(map(repr, unknown))} in --objectives; "
-            f"known: {', '.join([*known, *QUANTITIES])}"
-        )
-    return names
-
-
-def _problem(space: MobileSpace, options: SearchOptions) -> _Problem:
-    known = _device_names()
-    budgets = parse_budgets(options.budget, devices=known or None)
-    extra = _objective_names(options.objectives, known)
-    names = list(dict.fromkeys([budget.name for budget in budgets] + extra))
-    devices = {
-        name: device_cost(
-            name,
-            space,
-            tables=options.tables,
-            precision=options.precision,
-            allow_foreign=options.allow_foreign,
-            allow_inaccurate=options.allow_inaccurate,
-            z=options.z,
-        )
-        for name in names
-        if name not in QUANTITIES
-    }
-    minimised = [name for name in names if name in devices or name in extra] or ["macs"]
-    targets = [(device.profile.runtime, device.precision) for device in devices.values()]
-    makers: dict[str, Callable[[], Cost]] = {
-        "macs": lambda: macs(space),
-        "params": lambda: params(space),
-        "size": lambda: size_bytes(space, targets or [("onnxruntime", "fp32")]),
-    }
-    counted: dict[str, Cost] = {
-        name: devices[name].predict_ms if name in devices else makers[name]()
-        for name in dict.fromkeys([*names, *minimised])
-    }
-    asked = {budget.name: budget.limit for budget in budgets}
-    return _Problem(
-        objectives={name: counted[name] for name in minimised},
-        constraints={name: cost for name, cost in counted.items() if name in asked and name not in minimised},
-        asked=asked,
-        bounds={name: devices[name].at_most_ms for name in asked if name in devices},
-        devices=devices,
-    )

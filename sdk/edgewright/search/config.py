@@ -34,7 +34,7 @@ Outcome = float | Mapping[str, float] | Failure
 #: Evaluates ``(k, n_var)`` encodings in order: one outcome for each row.
 #: Yielding them one by one lets the search save each as it comes.
 Evaluator = Callable[[IntArray], Iterable[Outcome]]
-#: What a cost is made of, largest or not: label and value of each part of a network ``(n_var,)``.
+#: What a cost of a network ``(n_var,)`` is made of: label and value of each part.
 Parts = Callable[[IntArray], Sequence[tuple[str, float]]]
 
 
@@ -106,6 +106,28 @@ class SearchConfig:
             raise UsageError("; ".join(faults))
 
 
+def _columns(costs: Mapping[str, Cost], X: IntArray) -> FloatArray:
+    if not costs:
+        return np.zeros((len(X), 0))
+    return np.column_stack([_valid(name, cost(X), X) for name, cost in costs.items()])
+
+
+def _valid(name: str, values: FloatArray, X: IntArray) -> FloatArray:
+    """Return the values of a cost. Raises ``UsageError`` unless they are finite, at least 0, one a row."""
+    found = np.asarray(values, dtype=np.float64)
+    if found.shape != (len(X),):
+        raise UsageError(
+            f"the cost {name!r} of {len(X)} networks has shape {found.shape}, expected ({len(X)},)"
+        )
+    wrong = np.flatnonzero(~((found >= 0) & np.isfinite(found)))
+    if len(wrong):
+        raise UsageError(
+            f"the cost {name!r} of network {X[wrong[0]].tolist()} is {found[wrong[0]]:g}, "
+            "expected a finite number of at least 0"
+        )
+    return found
+
+
 @dataclass(frozen=True, slots=True)
 class Problem:
     """What is minimised and what is limited.
@@ -149,19 +171,13 @@ class Problem:
 
     def excess(self, X: IntArray) -> FloatArray:
         """Return each budget's cost over its limit less 1, ``(n, n_budgets)``; feasible is <= 0."""
-        columns = [cost(X) / self.limits[name] - 1.0 for name, cost in self.limited.items()]
+        columns = [_valid(name, cost(X), X) / self.limits[name] - 1.0 for name, cost in self.limited.items()]
         return np.column_stack(columns) if columns else np.zeros((len(X), 0))
 
     def violation(self, X: IntArray) -> FloatArray:
         """Return the worst relative excess over a budget, ``(n,)``; 0 or less is feasible."""
         excess = self.excess(X)
         return excess.max(axis=1) if excess.shape[1] else np.full(len(X), -1.0)
-
-
-def _columns(costs: Mapping[str, Cost], X: IntArray) -> FloatArray:
-    if not costs:
-        return np.zeros((len(X), 0))
-    return np.column_stack([np.asarray(cost(X), dtype=np.float64) for cost in costs.values()])
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from edgewright.errors import InfeasibleBudgetError
+from edgewright.errors import InfeasibleBudgetError, UsageError
 from edgewright.search.budget import format_cost
 from edgewright.search.config import Problem
 from edgewright.spaces.architecture import FloatArray, IntArray, SearchSpace
@@ -158,9 +158,14 @@ def require_feasible(space: SearchSpace, problem: Problem) -> FeasibleSet:
     """Return the feasible set of a search.
 
     Raises:
+        UsageError: the space has no network.
         InfeasibleBudgetError: no network meets the budgets; the message has the least value of
-            each budget that cannot be met.
+            each budget that cannot be met, and which part of that network costs most.
     """
+    empty = [str(i) for i, n in enumerate(space.n_choices) if n < 1]
+    if empty or len(space.n_choices) == 0:
+        faults = f"variable {', '.join(empty)} has no choice" if empty else "it has no variable"
+        raise UsageError(f"the space {space.name} has no network: {faults}; give each at least one choice")
     members = enumerate_space(space)
     anchor = space.encode(space.smallest())
     if members is not None:
@@ -181,23 +186,35 @@ def _infeasible_message(space: SearchSpace, problem: Problem, nearest: IntArray)
     costs = problem.limited
     alone = list[str]()
     for name, limit in problem.limits.items():
-        _, least = minimise(space, costs[name])
+        x, least = minimise(space, costs[name])
         if least > limit:
             asked = format_cost(name, limit)
-            alone.append(f"{name} <= {asked}: the least is {_at_least(name, least)}")
+            part = _largest_part(problem, name, x)
+            alone.append(f"{name} <= {asked}: the least is {_at_least(name, least)}{part}")
     if alone:
         return (
             f"no network of {space.name} meets {'; '.join(alone)}; raise the budget to that, "
             "or take a smaller space or resolution"
         )
+    found = {name: float(costs[name](nearest[None])[0]) for name in problem.limits}
     values = ", ".join(
-        f"{name} {_at_least(name, float(costs[name](nearest[None])[0]))} (budget {format_cost(name, limit)})"
+        f"{name} {_at_least(name, found[name])} (budget {format_cost(name, limit)})"
+        + (_largest_part(problem, name, nearest) if found[name] > limit else "")
         for name, limit in problem.limits.items()
     )
     return (
         f"each budget can be met alone, but no network of {space.name} meets all of them; "
         f"the nearest has {values}; raise one of them"
     )
+
+
+def _largest_part(problem: Problem, name: str, x: IntArray) -> str:
+    """Return which part of a network stands in the way of a budget; nothing where that is unknown."""
+    parts = problem.parts[name](x) if name in problem.parts else ()
+    if not parts:
+        return ""
+    label, value = max(parts, key=lambda part: part[1])
+    return f", of which {label} takes {format_cost(name, value)}"
 
 
 def _at_least(name: str, value: float) -> str:

@@ -153,6 +153,7 @@ def _provenance(space: SearchSpace, problem: Problem, config: SearchConfig) -> d
     gives others, whatever its file is called.
     """
     X = space.sample(np.random.default_rng(0), 32)
+    problem.costs(X), problem.constrained(X)  # refuses what is no cost before anything is evaluated
     costs = {**problem.objectives, **problem.constraints}
     costs |= {f"{name} against its budget": cost for name, cost in problem.bounds.items()}
     return {

@@ -1,0 +1,190 @@
+"""What a search of a run minimises and limits, from the names that a user gave."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from edgewright.devices.profile import list_profiles
+from edgewright.errors import BudgetError, ProfileError
+from edgewright.latency.breakdown import places
+from edgewright.latency.predictor import LatencyPredictor
+from edgewright.pipeline.costs import Cost, SizeCost, macs, params, size_bytes
+from edgewright.pipeline.table_show import describe_operator
+from edgewright.pipeline.tables import DeviceCost, device_cost
+from edgewright.search.budget import QUANTITIES, format_cost, parse_budgets
+from edgewright.search.config import Parts, Problem
+from edgewright.spaces import MobileSpace, Operator
+from edgewright.spaces.architecture import IntArray
+
+if TYPE_CHECKING:
+    from edgewright.pipeline.search import SearchOptions
+
+
+@dataclass(frozen=True, slots=True)
+class Objectives:
+    """What is minimised and limited.
+
+    Attributes:
+        objectives: minimised beside the error.
+        constraints: limited, not minimised.
+        asked: the user's budgets, in base units.
+        bounds: what budgets of devices are held against: predictions and their uncertainty.
+        devices: by the name that the user gave.
+        parts: operators of what is limited, as far as they are known.
+    """
+
+    objectives: dict[str, Cost]
+    constraints: dict[str, Cost]
+    asked: dict[str, float]
+    bounds: dict[str, Cost]
+    devices: dict[str, DeviceCost]
+    parts: dict[str, Parts]
+
+    def text(self) -> str:
+        """Return what is asked for, in a line."""
+        parts = [
+            f"{name} at most {format_cost(name, limit)}"
+            + (f" ({_held_against(self.devices[name])})" if name in self.bounds else "")
+            for name, limit in self.asked.items()
+        ]
+        return f"minimising error, {', '.join(self.objectives)}; " + ("; ".join(parts) or "no budget")
+
+    def to_search(self) -> Problem:
+        """Return the problem as the search takes it."""
+        return Problem(self.objectives, self.asked, self.constraints, self.bounds, parts=self.parts)
+
+    def to_json(self, options: SearchOptions) -> dict[str, Any]:
+        """Return what ``search.json`` keeps."""
+        return {
+            "schema": 2,
+            "budget": options.budget,
+            "asked": self.asked,
+            "evaluations": options.evaluations,
+            "seed": options.seed,
+            "devices": {name: device.to_json() for name, device in self.devices.items()},
+        }
+
+
+def _held_against(device: DeviceCost) -> str:
+    """Return what a device's budget is held against, in words."""
+    if device.table.validation is None:
+        return "predicted, with an error that nobody knows"
+    return f"predicted + {device.z:g} std"
+
+
+def _device_names() -> list[str]:
+    """Return names and aliases of devices; none where a neighbour's profile is faulty."""
+    try:
+        profiles = list_profiles()
+    except ProfileError:  # whoever is named is found, or refused, one by one
+        return []
+    return [name for profile in profiles for name in (profile.alias, profile.name) if name]
+
+
+def _objective_names(text: str, known: Sequence[str]) -> list[str]:
+    names = [part.strip() for part in text.split(",") if part.strip()]
+    if unit := [name for name in names if "=" in name]:
+        raise BudgetError(f"--objectives takes names, got {unit[0]!r}; limits belong into --budget")
+    if twice := sorted({name for name in names if names.count(name) > 1}):
+        raise BudgetError(f"{', '.join(map(repr, twice))} is given twice in --objectives; name each once")
+    unknown = [name for name in names if name not in QUANTITIES and name not in known]
+    if known and unknown:
+        raise BudgetError(
+            f"unknown name {', '.join(map(repr, unknown))} in --objectives; "
+            f"known: {', '.join([*known, *QUANTITIES])}"
+        )
+    return names
+
+
+def objectives_of(space: MobileSpace, options: SearchOptions) -> Objectives:
+    """Return what a search minimises and limits.
+
+    Raises:
+        BudgetError: the budget cannot be read, or a name is unknown or names what is named already.
+        TableError: a latency table is missing, faulty, or does not cover the space.
+        ForeignTableError: a table was measured elsewhere.
+    """
+    known = _device_names()
+    budgets = parse_budgets(options.budget, devices=known or None)
+    extra = _objective_names(options.objectives, known)
+    names = list(dict.fromkeys([budget.name for budget in budgets] + extra))
+    devices = {
+        name: device_cost(
+            name,
+            space,
+            tables=options.tables,
+            precision=options.precision,
+            allow_foreign=options.allow_foreign,
+            allow_inaccurate=options.allow_inaccurate,
+            z=options.z,
+        )
+        for name in names
+        if name not in QUANTITIES
+    }
+    _require_distinct(devices)
+    minimised = [name for name in names if name in devices or name in extra] or ["macs"]
+    targets = [(device.profile.runtime, device.precision) for device in devices.values()]
+    makers: dict[str, Callable[[], Cost]] = {
+        "macs": lambda: macs(space),
+        "params": lambda: params(space),
+        "size": lambda: size_bytes(space, targets or [("onnxruntime", "fp32")]),
+    }
+    counted: dict[str, Cost] = {
+        name: devices[name].predict_ms if name in devices else makers[name]()
+        for name in dict.fromkeys([*names, *minimised])
+    }
+    asked = {budget.name: budget.limit for budget in budgets}
+    return Objectives(
+        objectives={name: counted[name] for name in minimised},
+        constraints={name: cost for name, cost in counted.items() if name in asked and name not in minimised},
+        asked=asked,
+        bounds={name: devices[name].at_most_ms for name in asked if name in devices},
+        devices=devices,
+        parts={name: found for name in asked if (found := _parts(space, name, counted, devices)) is not None},
+    )
+
+
+def _require_distinct(devices: dict[str, DeviceCost]) -> None:
+    """Raise ``BudgetError`` where two names are of one device."""
+    first: dict[str, str] = {}
+    for name, device in devices.items():
+        other = first.setdefault(device.profile.name, name)
+        if other != name:
+            raise BudgetError(
+                f"{other!r} and {name!r} are the same device, {device.profile.name}; name it once"
+            )
+
+
+def _parts(
+    space: MobileSpace, name: str, counted: dict[str, Cost], devices: dict[str, DeviceCost]
+) -> Parts | None:
+    """Return the operators of a network and what each adds to a cost; None where that is unknown."""
+    adds = _added(name, counted[name], devices)
+    if adds is None:
+        return None
+
+    def parts(x: IntArray) -> list[tuple[str, float]]:
+        arch = space.decode(x)
+        operators = space.operators(arch)
+        labels = (
+            f"{place} ({describe_operator(op)})" for place, op in zip(places(arch), operators, strict=True)
+        )
+        return list(zip(labels, adds(operators), strict=True))
+
+    return parts
+
+
+def _added(
+    name: str, cost: Cost, devices: dict[str, DeviceCost]
+) -> Callable[[Sequence[Operator]], list[float]] | None:
+    """Return what maps a network's operators to what each adds to a cost."""
+    if name in devices:
+        predictor = devices[name].predictor
+        if not isinstance(predictor, LatencyPredictor):  # a model of whole networks
+            return None
+        return lambda operators: [predictor.cost_ms(op) for op in operators]
+    if isinstance(cost, SizeCost):
+        return lambda operators: cost.of_operators(operators).tolist()
+    return lambda operators: [float(getattr(op, name)) for op in operators]
