@@ -351,6 +351,10 @@ def test_objectives_that_say_the_same_do_no_harm():
         ({"config": {"surrogate": "oracle"}}, "unknown surrogate 'oracle'"),
         ({"config": {"seed": -1}}, "seed must be"),
         ({"config": {"seed": 2**32}}, "seed must be"),
+        (
+            {"config": {"seed": 1.5, "n_infill": "8"}},
+            "n_infill must be a whole number, got '8'; seed must be",
+        ),
         ({"config": {"evaluations": 0, "n_infill": 0}}, "evaluations must be at least 1.*n_infill"),
     ],
 )

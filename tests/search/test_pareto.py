@@ -58,7 +58,7 @@ def test_the_reference_point_lies_a_hundredth_beyond_and_never_at_zero():
     np.testing.assert_allclose(reference_point(np.array([[1.0, 0.0], [2.0, 0.0]])), [2.02, 1.0])
 
 
-@given(st.integers(0, 2**32 - 1), st.integers(2, 3))
+@given(st.integers(0, 2**32 - 1), st.integers(2, 5))
 def test_improvements_equal_differences_of_hypervolume(seed, n_obj):
     rng = np.random.default_rng(seed)
     ref = np.ones(n_obj)
@@ -80,3 +80,21 @@ def test_greedy_choice_takes_the_best_first_and_stops_when_nothing_is_gained():
 def test_greedy_choice_on_an_empty_front_takes_the_largest_box():
     chosen = greedy_improvement(np.zeros((0, 2)), np.array([[0.9, 0.9], [0.2, 0.2]]), np.ones(2), 1)
     assert chosen.tolist() == [1]
+
+
+@given(st.integers(0, 2**32 - 1), st.integers(3, 5), st.integers(0, 8))
+def test_greedy_choice_of_many_objectives_takes_the_best_at_each_step(seed, n_obj, n_front):
+    rng = np.random.default_rng(seed)
+    ref = np.ones(n_obj)
+    front, candidates = rng.random((n_front, n_obj)), rng.random((9, n_obj)) * 1.1
+    chosen = greedy_improvement(front, candidates, ref, 5)
+    known = front
+    for row in chosen:
+        gains = [
+            hypervolume(np.vstack([known, point]), ref) - hypervolume(known, ref) for point in candidates
+        ]
+        assert gains[row] == pytest.approx(max(gains), abs=1e-12)
+        known = np.vstack([known, candidates[row]])
+    if len(chosen) < 5:
+        left = [hypervolume(np.vstack([known, p]), ref) - hypervolume(known, ref) for p in candidates]
+        assert max(left) < 1e-9

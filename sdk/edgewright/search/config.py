@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, fields
 from typing import Any
 
 import numpy as np
@@ -81,6 +81,13 @@ class SearchConfig:
     max_failures: int = 10
 
     def __post_init__(self) -> None:
+        faults = [
+            f"{one.name} must be a whole number, got {getattr(self, one.name)!r}"
+            for one in fields(self)
+            if one.type == "int" and not isinstance(getattr(self, one.name), int | np.integer)
+        ]
+        if faults:
+            raise UsageError("; ".join(faults))
         faults = [
             f"{name} must be at least {least}, got {getattr(self, name)}"
             for name, least in (
