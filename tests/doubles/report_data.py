@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import numpy as np
 
+from edgewright.report.course import FailedEvaluation, HypervolumePoint, SearchCurve
 from edgewright.report.data import (
     Breakdown,
     Drift,
     Finalist,
     FrontPoint,
-    HypervolumePoint,
     Objective,
     OperatorBar,
     PredictionPoint,
@@ -26,9 +26,9 @@ def objectives() -> tuple[Objective, ...]:
     return (
         Objective(key="error", label="Validation accuracy", unit="fraction", complement=True),
         Objective(key="ort", label="Latency on local-cpu-onnxruntime", unit="ms", budget=1.6),
-        Objective(key="litert", label="Latency on local-cpu-litert", unit="ms", budget=1.4),
-        Objective(key="size", label="Size", unit="B", budget=4.2e6),
-        Objective(key="macs", label="MACs"),
+        Objective(key="litert", label="Latency on local-cpu-litert", unit="ms", budget=1.4, minimised=False),
+        Objective(key="size", label="Size", unit="B", budget=4.2e6, minimised=False),
+        Objective(key="macs", label="MACs", minimised=False),
     )
 
 
@@ -59,6 +59,15 @@ def points(n: int, seed: int = 0) -> tuple[FrontPoint, ...]:
                 depths=arch.depths,
                 on_front=bool(feasible[i]) and not dominated,
                 iteration=i // 16,
+                evaluation=i + 1,
+                predicted=None if i < 16 else float(error[i] + rng.normal(0, 0.006)),
+                traits={
+                    "resolution": float(arch.resolution),
+                    "blocks": float(sum(arch.depths)),
+                    "mean kernel": float(np.mean([o.kernel_size for o in space.operators(arch)[2:-1]])),
+                    "mean expansion": float(rng.uniform(3, 6)),
+                },
+                compiled=i == 20,
             )
         )
     return tuple(found)
@@ -142,6 +151,41 @@ def tables() -> tuple[TableSummary, ...]:
     )
 
 
+def model() -> TableSummary:
+    return TableSummary(
+        device="raspberry-pi-5",
+        kind="model",
+        sources=("local-cpu-onnxruntime (onnxruntime 1.23.0, fp32)",),
+        runtime="onnxruntime 1.23.0",
+        threads=1,
+        space="mobilenetv3-small-image",
+        n_fit=10,
+        n_validate=20,
+        mape=0.043,
+        leave_one_out=0.051,
+        within_5=0.7,
+        within_10=0.95,
+        spearman=0.98,
+        bias=-0.01,
+        conditions={"governor": "ondemand"},
+        created="2026-11-21T23:00:00Z",
+        table_id="decaf0",
+    )
+
+
+def curves(n: int) -> tuple[SearchCurve, ...]:
+    shapes = {"default": (0.8, 40, 1), "random": (0.62, 60, 3)}
+    return tuple(
+        SearchCurve(
+            name=name,
+            evaluations=tuple(range(1, n + 1)),
+            hypervolumes=tuple(top * (1 - 0.5 * 0.9 ** ((i // step * step) * 10 / slow)) for i in range(n)),
+            own=name == "default",
+        )
+        for name, (top, slow, step) in shapes.items()
+    )
+
+
 def breakdowns(rows: tuple[Finalist, ...], found: tuple[FrontPoint, ...]) -> tuple[Breakdown, ...]:
     operators = {p.id: p.operators for p in found}
     return tuple(
@@ -192,7 +236,7 @@ def full(n: int = 200) -> ReportData:
             ),
         ),
         finalists=rows,
-        tables=tables(),
+        tables=(*tables(), model()),
         predictions=predictions(),
         breakdowns=breakdowns(rows, found),
         drifts=drifts(),
@@ -201,9 +245,18 @@ def full(n: int = 200) -> ReportData:
                 evaluations=16 * (i + 1),
                 hypervolume=0.8 * (1 - 0.5 * 0.7**i),
                 tau=None if i == 0 else float(rng.uniform(0.6, 0.9)),
+                spearman=None if i == 0 else 0.9,
+                rmse=None if i == 0 else 0.006,
+                surrogate="ridge+gp" if i else "",
+                n_front=i + 4,
+                n_failures=int(i > 3),
+                seconds=12.5,
             )
             for i in range(12)
         ),
+        curves=curves(len(found)),
+        left_out={"fast": "other objectives"},
+        failures=(FailedEvaluation(id="n0007", iteration=0, reason="the error is not finite"),),
         training=tuple(
             TrainingPoint(
                 epoch=e,

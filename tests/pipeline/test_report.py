@@ -1,7 +1,13 @@
+import json
+from pathlib import Path
+
 import pytest
 from doubles.tiny_chain import EVALUATIONS, TRAINING
 
+from edgewright.files import digest_of
 from edgewright.pipeline.report import gather, write_report
+from edgewright.pipeline.table_transfer import transfer_table
+from edgewright.report.page import render
 
 
 def test_a_finished_run_gathers_everything(chain):
@@ -10,6 +16,15 @@ def test_a_finished_run_gathers_everything(chain):
     assert len(data.points) == EVALUATIONS
     assert [objective.key for objective in data.objectives] == ["error", "cpu", "litert"]
     assert [objective.budget for objective in data.objectives] == [None, 50.0, 50.0]
+    assert all(objective.minimised for objective in data.objectives)
+    assert [point.evaluation for point in data.points] == list(range(1, EVALUATIONS + 1))
+    assert [point.predicted is None for point in data.points] == [p.iteration == 0 for p in data.points]
+    assert {point.id for point in data.points if point.compiled} == {row.id for row in data.finalists}
+    (curve,) = data.curves
+    assert (curve.name, curve.own, len(curve.evaluations)) == ("default", True, EVALUATIONS)
+    for point in data.hypervolume:
+        assert curve.hypervolumes[point.evaluations - 1] == pytest.approx(point.hypervolume)
+    assert data.failures == ()
     assert {table.device for table in data.tables} == {"local-cpu-onnxruntime", "local-cpu-litert"}
     assert all(table.mape is not None and not table.foreign for table in data.tables)
     assert {point.role for point in data.predictions} == {"fit", "validate", "finalist"}
@@ -38,7 +53,48 @@ def test_a_log_that_was_edited_is_read_as_far_as_it_goes(trained_only):
 def test_a_table_that_is_gone_is_left_out(own_run, chain, tmp_path):
     path = own_run / "searches" / "default" / "search.json"
     path.write_text(path.read_text().replace(str(chain.table("cpu")), str(tmp_path / "gone.json")))
-    assert {table.device for table in gather(own_run).tables} == {"local-cpu-litert"}
+    data = gather(own_run)
+    assert {table.device for table in data.tables} == {"local-cpu-litert"}
+    assert data.title.endswith("on local-cpu-onnxruntime, local-cpu-litert"), "the search was for both"
+
+
+def test_a_latency_model_stands_among_the_tables(own_run, chain, tmp_path):
+    made = transfer_table(
+        [chain.table("litert")], "cpu", chain.space, samples=5, validate=4, out=tmp_path / "cpu.model.json"
+    )
+    path = own_run / "searches" / "default" / "search.json"
+    path.write_text(path.read_text().replace(str(chain.table("cpu")), str(made.path)))
+    data = gather(own_run)
+    model = next(table for table in data.tables if table.kind == "model")
+    assert model.device == "local-cpu-onnxruntime"
+    assert (model.n_fit, model.n_validate, model.n_operators) == (5, 4, 0)
+    assert model.sources[0].startswith("local-cpu-litert")
+    assert model.mape == pytest.approx(made.model.error)
+    assert model.leave_one_out is None or model.leave_one_out > 0
+    assert not model.foreign
+    roles = [p.role for p in data.predictions if p.device == model.device]
+    assert (roles.count("fit"), roles.count("validate")) == (5, 4)
+    assert {b.device for b in data.breakdowns} == {"local-cpu-litert"}, "a model knows no operators"
+    assert {d.device for d in data.drifts} <= {"local-cpu-litert"}
+    assert "latency model" in render(data)
+
+
+def test_a_table_of_a_device_elsewhere_is_not_foreign(own_run, chain, tmp_path):
+    path = own_run / "searches" / "default" / "search.json"
+    table = json.loads(chain.table("cpu").read_text())
+    table["fingerprint"]["cpu_model"] = "a Raspberry Pi"
+    moved = tmp_path / "table.json"
+    moved.write_text(json.dumps(table | {"digest": digest_of({k: table[k] for k in table if k != "digest"})}))
+    asked = json.loads(path.read_text())
+    asked["devices"]["cpu"]["table"] = str(moved)
+    path.write_text(json.dumps(asked))
+    assert [table.foreign for table in gather(own_run).tables] == [True, False]
+    profile = tmp_path / "local-cpu-onnxruntime.toml"
+    text = Path(asked["devices"]["cpu"]["profile"]).read_text().replace('"local"', '"ssh://pi@device"')
+    profile.write_text(text)
+    asked["devices"]["cpu"]["profile"] = str(profile)
+    path.write_text(json.dumps(asked))
+    assert [table.foreign for table in gather(own_run).tables] == [False, False]
 
 
 @pytest.mark.parametrize("where", ["report.html", "deep/er/page.html"])

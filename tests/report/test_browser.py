@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING
 import pytest
 from doubles import report_data
 
+from edgewright.report.course import HypervolumePoint
 from edgewright.report.data import (
     Breakdown,
     Drift,
     FrontPoint,
-    HypervolumePoint,
     OperatorBar,
     ReportData,
     TrainingPoint,
@@ -204,7 +204,13 @@ def test_unknown_values_and_markup_in_names_do_no_harm(visit: Visit, tmp_path: P
         title=NASTY,
         run=NASTY,
         objectives=tuple(replace(o, label=f"{NASTY} {o.key}") for o in data.objectives),
-        points=(FrontPoint(id=NASTY, objectives={"error": nan, "ort": 1.0}), *data.points),
+        points=(
+            FrontPoint(id=NASTY, objectives={"error": nan, "ort": 1.0}, traits={NASTY: nan}, evaluation=1),
+            *(replace(p, traits={NASTY: 1.0}) for p in data.points),
+        ),
+        curves=tuple(replace(c, name=NASTY, hypervolumes=(nan,) * len(c.evaluations)) for c in data.curves),
+        left_out={NASTY: NASTY},
+        failures=(replace(data.failures[0], id=NASTY, reason=NASTY),),
         finalists=(replace(data.finalists[0], id=NASTY, device=NASTY, measured_ms=nan, note=NASTY),),
         predictions=tuple(replace(p, device=NASTY, id=NASTY, predicted_ms=nan) for p in data.predictions),
         breakdowns=(Breakdown(id=NASTY, device=NASTY, bars=(OperatorBar(label=NASTY, detail=NASTY),)),),
@@ -213,6 +219,8 @@ def test_unknown_values_and_markup_in_names_do_no_harm(visit: Visit, tmp_path: P
         training=(TrainingPoint(epoch=1, loss=nan, accuracies={NASTY: None}),),
     )
     page = visit.open(nasty, tmp_path)
+    page.click("#numbers summary")
+    page.locator("#after").fill("3")
     assert page.locator("img").count() == 0
     assert page.inner_text("#panel-title") == NASTY
     page.locator("button.choose").first.click()
@@ -252,3 +260,181 @@ def test_drift_is_drawn_with_the_limits_of_what_is_measured_again(visit: Visit, 
     assert plots.count() == len(report_data.DEVICES)
     shapes = page.evaluate("document.querySelector('[data-drift]').layout.shapes.map((s) => s.y0)")
     assert shapes == pytest.approx([8, -8])
+
+
+def seen_at(page: "Page", name: str) -> int:
+    """Return how many points a trace of the front's plot has."""
+    return int(
+        page.evaluate(
+            "name => document.getElementById('front-plot').data.find((t) => t.name === name)?.x.length ?? 0",
+            name,
+        )
+    )
+
+
+def test_the_slider_goes_back_to_any_evaluation(visit: Visit, tmp_path: Path) -> None:
+    data = report_data.full(200)
+    page = visit.open(data, tmp_path)
+    last = len(data.points)
+    words = page.locator("#after-text")
+    assert words.inner_text().startswith(f"after {last} of {last} evaluations · iteration")
+    on_front = sum(p.on_front for p in data.points)
+    assert seen_at(page, "on the front") == on_front
+    ranges = page.evaluate("document.getElementById('front-plot').layout.xaxis.range")
+    for n in (40, 17, 1):
+        page.locator("#after").fill(str(n))
+        feasible = sum(
+            all((p.objectives[o.key] or 0) <= o.budget for o in data.objectives if o.budget)
+            for p in data.points[:n]
+        )
+        assert seen_at(page, "dominated") + seen_at(page, "on the front") == feasible
+        assert f"after {n} of {last} evaluations" in words.inner_text()
+        assert f"{seen_at(page, 'on the front')} on the front" in words.inner_text()
+        assert page.get_attribute("#after", "aria-valuetext") == words.inner_text()
+    assert "initial design" in words.inner_text()
+    assert page.evaluate("document.getElementById('front-plot').layout.xaxis.range") == ranges
+    page.locator("#after").focus()
+    page.keyboard.press("End")
+    assert seen_at(page, "on the front") == on_front
+
+
+def test_a_search_can_be_played(visit: Visit, tmp_path: Path) -> None:
+    page = visit.open(report_data.full(60), tmp_path)
+    page.locator("#after").fill("50")
+    page.click("#play")
+    assert page.inner_text("#play") == "Stop"
+    page.wait_for_function("() => document.getElementById('play').textContent === 'Play'")
+    assert page.input_value("#after") == page.get_attribute("#after", "max")
+
+
+def test_networks_of_no_known_order_have_no_slider(visit: Visit, tmp_path: Path) -> None:
+    data = report_data.full(60)
+    unordered = tuple(replace(p, evaluation=None, predicted=None) for p in data.points)
+    page = visit.open(replace(data, points=unordered), tmp_path)
+    assert page.locator("#time").is_hidden()
+    assert page.locator("#surrogate-plot").count() == 0
+    assert seen_at(page, "on the front") == sum(p.on_front for p in data.points)
+
+
+def test_every_comparable_search_has_a_curve(visit: Visit, tmp_path: Path) -> None:
+    data = report_data.full(60)
+    page = visit.open(data, tmp_path)
+    drawn = page.evaluate(
+        "document.getElementById('search-plot').data.map((t) => [t.name, t.x.at(-1), t.y.at(-1)])"
+    )
+    n = len(data.points)
+    for (name, end, value), curve in zip(drawn, data.curves, strict=False):
+        assert (name, end) == (curve.name, n)
+        assert value == pytest.approx(curve.hypervolumes[-1])
+    assert drawn[-1][0] == "Kendall's τ"
+
+
+def test_predicted_and_evaluated_errors_are_drawn_by_iteration(visit: Visit, tmp_path: Path) -> None:
+    data = report_data.full(60)
+    page = visit.open(data, tmp_path)
+    x, y, shades = page.evaluate(
+        """() => {
+            const { x, y, marker } = document.getElementById("surrogate-plot").data[1];
+            return [x, y, marker.color];
+        }"""
+    )
+    fresh = [p for p in data.points if p.predicted is not None]
+    assert x == pytest.approx([100 - 100 * (p.objectives["error"] or 0) for p in fresh], rel=1e-5)
+    assert y == pytest.approx([100 - 100 * (p.predicted or 0) for p in fresh], rel=1e-5)
+    assert shades == [p.iteration for p in fresh]
+
+
+def end_of_axis(page: "Page", index: int) -> dict[str, float]:
+    """Return the box of an axis of the parallel coordinates on the screen."""
+    page.locator("#parallel").scroll_into_view_if_needed()
+    box = page.locator("#parallel line.axis").nth(index).bounding_box()
+    assert box is not None
+    return dict(box)
+
+
+def kept(page: "Page") -> int:
+    return page.locator("#parallel .line:not(.out)").count()
+
+
+def test_a_range_of_an_axis_keeps_the_networks_within(visit: Visit, tmp_path: Path) -> None:
+    data = report_data.full(60)
+    page = visit.open(data, tmp_path)
+    assert kept(page) == len(data.points)
+    axis = end_of_axis(page, 0)  # resolution, the least at the foot
+    low, high = (f(p.traits["resolution"] for p in data.points) for f in (min, max))
+    middle = axis["y"] + axis["height"] / 2
+    page.mouse.move(axis["x"], axis["y"] + axis["height"])
+    page.mouse.down()
+    page.mouse.move(axis["x"] + 2, middle, steps=4)
+    page.mouse.up()
+    inside = sum(p.traits["resolution"] <= (low + high) / 2 for p in data.points)
+    assert 0 < kept(page) == inside < len(data.points)
+    assert page.inner_text("#parallel-count") == f"{inside} of {len(data.points)} networks"
+    page.click("#parallel-clear")
+    assert kept(page) == len(data.points)
+    assert page.locator("#parallel-clear").is_hidden()
+
+
+def test_a_click_on_a_line_chooses_its_network_everywhere(visit: Visit, tmp_path: Path) -> None:
+    data = report_data.full(60)
+    page = visit.open(data, tmp_path)
+    index = next(i for i, p in enumerate(data.points) if p.on_front and i > 10)
+    end_of_axis(page, 0)
+    place = page.evaluate(
+        """(index) => {
+            const line = document.querySelector(`#parallel .line[data-index="${index}"]`);
+            const box = line.ownerSVGElement.getBoundingClientRect();
+            const points = line.getAttribute("d").slice(1).split("L").map((p) => p.split(" ").map(Number));
+            const [a, b] = points.slice(4, 6); // between the accuracy and the first latency
+            return [box.left + (a[0] + b[0]) / 2, box.top + (a[1] + b[1]) / 2];
+        }""",
+        index,
+    )
+    page.mouse.move(*place)
+    page.wait_for_selector("#parallel .line.hovered")
+    page.mouse.click(*place)
+    chosen = page.locator("#parallel .line.chosen").get_attribute("data-index")
+    assert chosen is not None
+    identity = data.points[int(chosen)].id
+    assert page.inner_text("#panel-title") == identity
+    assert page.inner_text("#parallel-caption").startswith(identity)
+    page.locator("#parallel-caption button").click()
+    assert page.evaluate("document.activeElement.id") == "panel"
+
+
+def test_budgets_finalists_and_stages_are_in_the_parallel_coordinates(visit: Visit, tmp_path: Path) -> None:
+    data = report_data.full(60)
+    page = visit.open(data, tmp_path)
+    assert page.locator("#parallel text.budget").all_text_contents() == [
+        "budget 1.6 ms",
+        "budget 1.4 ms",
+        "budget 4.2 MB",
+    ]
+    marked = {f.id for f in data.finalists} | {p.id for p in data.points if p.compiled}
+    assert page.locator("#parallel .line.finalist").count() == len(marked)
+    axes = page.locator("#parallel line.axis").count()
+    assert axes == len(data.points[0].traits) + len(data.objectives)
+    page.check("#parallel-depths")
+    assert page.locator("#parallel line.axis").count() == axes + len(data.points[0].depths)
+
+
+def test_axes_lie_below_each_other_on_a_phone(visit: Visit, tmp_path: Path) -> None:
+    visit.page.set_viewport_size({"width": 360, "height": 740})
+    page = visit.open(report_data.full(60), tmp_path)
+    assert page.locator("#parallel svg.flat").count() == 1
+    first, second = (end_of_axis(page, i) for i in (0, 1))
+    assert first["width"] > 200
+    assert second["y"] > first["y"] + 40
+    page.set_viewport_size({"width": 1280, "height": 900})
+    page.wait_for_selector("#parallel svg.upright")
+
+
+def test_every_network_stands_in_numbers(visit: Visit, tmp_path: Path) -> None:
+    data = report_data.full(60)
+    page = visit.open(data, tmp_path)
+    assert page.locator("#numbers tr").count() == 0
+    page.click("#numbers summary")
+    assert page.locator("#numbers tbody tr").count() == len(data.points) + len(data.baselines)
+    row = page.locator("#numbers tbody tr").nth(20).inner_text()
+    assert data.points[20].id in row
+    assert "-".join(map(str, data.points[20].depths)) in row

@@ -99,11 +99,11 @@ def test_page_of_nothing_says_what_to_do() -> None:
     "part",
     [
         *("points", "finalists", "tables", "predictions", "breakdowns", "drifts"),
-        *("hypervolume", "training", "provenance", "objectives"),
+        *("hypervolume", "training", "provenance", "objectives", "curves", "left_out", "failures"),
     ],
 )
 def test_any_part_may_be_missing(part: str) -> None:
-    empty: object = {} if part == "provenance" else ()
+    empty: object = {} if part in ("provenance", "left_out") else ()
     assert "</html>" in render(replace(report_data.full(40), **{part: empty}))  # type: ignore[arg-type]
 
 
@@ -178,3 +178,38 @@ def test_memory_load_time_and_energy_stand_with_the_size() -> None:
     assert "1.25 mJ a run" in page
     assert "energy by RAPL package-0" in page
     assert "not measured" not in page.split("finalists-title")[1].split("</section>")[0]
+
+
+def test_a_latency_model_is_shown_as_one() -> None:
+    model = report_data.model()
+    page = render(replace(report_data.full(40), tables=(model,))).replace("\u00a0", " ")
+    card = page.split('class="card trust"')[1].split("</article>")[0]
+    text = re.sub(r"<[^>]+>", " ", card)
+    for part in ("latency model", model.sources[0], "4.3 %", "20 networks", "5.1 %", "10 networks"):
+        assert part in text
+    assert "operators" not in text
+    assert "drift" not in text
+    alone = replace(model, sources=(), mape=None, n_validate=0)
+    page = render(replace(report_data.full(40), tables=(alone,))).replace("\u00a0", " ")
+    assert "from its own measurements alone" in page
+    assert "predicted from the others" in page
+    assert table_trust(alone) == ("warning", "its error on unseen networks was not measured")
+
+
+def test_what_was_measured_on_an_emulated_device_is_not_trusted() -> None:
+    status, words = table_trust(replace(report_data.tables()[0], emulated=True))
+    assert status == "bad"
+    assert "emulated" in words
+
+
+def test_iterations_and_failures_stand_in_numbers_too() -> None:
+    data = report_data.full(40)
+    page = re.sub(r"<[^>]+>", " ", render(data)).replace("\u00a0", " ")
+    assert "Not drawn: fast (other objectives)" in page
+    assert "held against the reference point of default" in page
+    assert "1 evaluation failed and is left out" in page
+    assert "the error is not finite" in page
+    row = next(line for line in page.splitlines() if " ridge+gp " in line)
+    assert row.split()[0] == str(data.hypervolume[1].evaluations)
+    assert "0.6 %" in row
+    assert "12.5 s" in row

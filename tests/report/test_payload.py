@@ -5,10 +5,10 @@ from dataclasses import replace
 import pytest
 from doubles import report_data
 
+from edgewright.report.course import HypervolumePoint, SearchCurve
 from edgewright.report.data import (
     Breakdown,
     Drift,
-    HypervolumePoint,
     OperatorBar,
     PredictionPoint,
     ReportData,
@@ -75,3 +75,27 @@ def test_a_device_that_was_never_measured_gets_no_plot() -> None:
 def test_payload_of_nothing() -> None:
     found = payload(ReportData(title="t"))
     assert (found["points"], found["objectives"], found["predictions"]) == ([], [], [])
+
+
+def test_a_curve_keeps_its_steps_and_its_end() -> None:
+    curve = SearchCurve(name="a", evaluations=(1, 2, 3, 5), hypervolumes=(0.1, 0.3, 0.3, 0.3), own=True)
+    (found,) = payload(ReportData(title="t", curves=(curve,)))["curves"]
+    assert found == {"name": "a", "own": True, "x": [1, 2, 5], "hypervolume": [0.1, 0.3, 0.3]}
+
+
+def test_predictions_share_the_unit_of_the_first_objective() -> None:
+    data = report_data.full(40)
+    found = payload(data)["points"]
+    assert found[0]["predicted"] is None
+    for point, shown in zip(data.points[16:], found[16:-1], strict=True):
+        assert point.predicted is not None
+        assert shown["predicted"] == pytest.approx(100 * (1 - point.predicted), rel=1e-5)
+    assert payload(ReportData(title="t", points=data.points))["points"][20]["predicted"] is None
+
+
+def test_traits_keep_one_order_and_may_be_missing() -> None:
+    data = report_data.full(40)
+    bare = replace(data.points[1], traits={"blocks": 3.0})
+    found = payload(replace(data, points=(data.points[0], bare)))
+    assert found["traits"] == list(data.points[0].traits)
+    assert found["points"][1]["traits"] == [None, 3.0, None, None]

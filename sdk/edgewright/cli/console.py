@@ -154,18 +154,20 @@ class Console:
         # Each costs some 50 ms to import, which --help should not pay.
         from rich import console, live
 
-        with live.Live(
-            draw,
-            console=console.Console(stderr=True),
-            refresh_per_second=VIEWS_PER_S,
-            transient=True,
-            # Results belong on stdout, whoever reads it.
-            redirect_stdout=False,
-        ) as self._view:
-            try:
+        screen = console.Console(stderr=True)
+        try:
+            with live.Live(
+                draw,
+                console=screen,
+                refresh_per_second=VIEWS_PER_S,
+                transient=True,
+                # Results belong on stdout, whoever reads it.
+                redirect_stdout=False,
+            ) as self._view:
                 yield
-            finally:
-                self._view = None
+        finally:
+            self._view = None
+            screen.show_cursor()  # Ctrl-C may fall between hiding it and the block
 
 
 def _finite(value: Any) -> Any:

@@ -7,31 +7,15 @@ from pathlib import Path
 from typing import Any
 
 import edgewright
-from edgewright.devices.probe import probe
-from edgewright.errors import TableError
 from edgewright.files import write_text
-from edgewright.latency.table import LatencyTable
-from edgewright.pipeline.front import Front, load_front
-from edgewright.pipeline.run import DEFAULT_SEARCH, RunFolder
-from edgewright.pipeline.table_plot import network_breakdown, table_drift, table_predictions
+from edgewright.pipeline import report_search
+from edgewright.pipeline.front import Front
+from edgewright.pipeline.report_tables import breakdowns, drifts, measured_devices, predictions, summary
+from edgewright.pipeline.run import RunFolder
 from edgewright.pipeline.verify import load_verification
-from edgewright.report.data import (
-    Breakdown,
-    Finalist,
-    FrontPoint,
-    HypervolumePoint,
-    Objective,
-    PredictionPoint,
-    ReportData,
-    TableSummary,
-    TrainingPoint,
-)
+from edgewright.report.data import ReportData, TrainingPoint
 from edgewright.report.page import render
-from edgewright.spaces import MobileSpace
 from edgewright.training.log import read_log
-
-_UNITS = {"macs": "", "params": "", "size": "B"}
-_LABELS = {"macs": "Multiply-accumulates", "params": "Parameters", "size": "File size"}
 
 
 def write_report(
@@ -54,123 +38,39 @@ def write_report(
 def gather(root: Path, *, name: str = "default", title: str | None = None) -> ReportData:
     """Return everything that a run's report shows."""
     folder = RunFolder.open(root)
-    front = _front(folder, name)
+    searched = report_search.read_search(folder, name)
+    front = searched.front if searched else None
     described = _described(folder, name)
-    tables = _tables(described)
+    found = measured_devices(described)
     verification = load_verification(root, name)
     rows = verification.rows if verification else ()
     data = folder.description["data"]
+    devices = dict.fromkeys(device["device"] for device in described["devices"].values())
+    curves, left_out = report_search.curves(searched, folder)
     return ReportData(
-        title=title or f"{Path(folder.data_source).name} on {', '.join(tables) or 'no device yet'}",
+        title=title or f"{Path(folder.data_source).name} on {', '.join(devices) or 'no device yet'}",
         subtitle=f"space {folder.space.name}, {len(data['classes'])} classes, seed {data['seed']}",
-        objectives=_objectives(front, described),
-        points=_points(front, folder.space),
+        objectives=report_search.objectives(searched, described),
+        points=report_search.points(searched, folder),
         finalists=rows,
-        tables=tuple(_summary(table) for table in tables.values()),
-        predictions=_predictions(tables, folder.space, rows),
-        breakdowns=_breakdowns(tables, folder.space, front, rows),
-        drifts=tuple(
-            drift for device, table in tables.items() if (drift := table_drift(table, device)) is not None
-        ),
-        hypervolume=_hypervolume(front),
+        tables=tuple(summary(measured) for measured in found),
+        predictions=predictions(found, folder.space, rows),
+        breakdowns=breakdowns(found, folder.space, front, rows),
+        drifts=drifts(found),
+        hypervolume=report_search.course(searched),
+        curves=curves,
+        left_out=left_out,
+        failures=report_search.failures(searched),
         training=_training(folder),
         provenance=_provenance(folder, front, described),
         run=str(root),
     )
 
 
-def _front(folder: RunFolder, name: str) -> Front | None:
-    if name == DEFAULT_SEARCH and not (folder.search_folder(name) / "archive.sqlite").is_file():
-        return None  # only trained so far
-    return load_front(folder.root, name)
-
-
 def _described(folder: RunFolder, name: str) -> dict[str, Any]:
     if not (folder.search_folder(name) / "search.json").is_file():
         return {"devices": {}, "asked": {}}
     return folder.search_description(name)
-
-
-def _tables(described: dict[str, Any]) -> dict[str, LatencyTable]:
-    """Return the tables that the search used, by device; one that is gone is left out."""
-    tables = {}
-    for device in described["devices"].values():
-        try:
-            tables[device["device"]] = LatencyTable.load(Path(device["table"]))
-        except TableError:
-            continue
-    return tables
-
-
-def _objectives(front: Front | None, described: dict[str, Any]) -> tuple[Objective, ...]:
-    if front is None or not front.members:
-        return ()
-    names = front.members[0].costs
-    devices = {name: device["device"] for name, device in described["devices"].items()}
-    return tuple(
-        Objective(key="error", label="Validation accuracy", unit="fraction", complement=True)
-        if name == "error"
-        else Objective(
-            key=name,
-            label=f"Latency on {devices[name]}" if name in devices else _LABELS.get(name, name),
-            unit=_UNITS.get(name, "ms"),
-            budget=described["asked"].get(name),
-        )
-        for name in names
-    )
-
-
-def _points(front: Front | None, space: MobileSpace) -> tuple[FrontPoint, ...]:
-    return tuple(
-        FrontPoint(
-            id=member.id,
-            objectives=member.costs,
-            operators=space.operators(member.architecture),
-            depths=member.architecture.depths,
-            on_front=member.on_front,
-            iteration=member.iteration,
-        )
-        for member in (front.members if front else ())
-    )
-
-
-def _hypervolume(front: Front | None) -> tuple[HypervolumePoint, ...]:
-    return tuple(
-        HypervolumePoint(
-            evaluations=report["n_evaluations"], hypervolume=report["hypervolume"], tau=report["tau"]
-        )
-        for report in (front.reports if front else ())
-    )
-
-
-def _predictions(
-    tables: dict[str, LatencyTable], space: MobileSpace, rows: tuple[Finalist, ...]
-) -> tuple[PredictionPoint, ...]:
-    points = [point for device, table in tables.items() for point in table_predictions(table, space, device)]
-    points += [
-        PredictionPoint(
-            device=row.device,
-            id=row.id,
-            predicted_ms=row.predicted_ms,
-            measured_ms=row.measured_ms,
-            role="finalist",
-        )
-        for row in rows
-    ]
-    return tuple(points)
-
-
-def _breakdowns(
-    tables: dict[str, LatencyTable], space: MobileSpace, front: Front | None, rows: tuple[Finalist, ...]
-) -> tuple[Breakdown, ...]:
-    """Return what the operators of each finalist cost on each of its devices."""
-    networks = {member.id: member.architecture for member in (front.members if front else ())}
-    pairs = dict.fromkeys((row.id, row.device) for row in rows)
-    return tuple(
-        network_breakdown(tables[device], space, networks[id], id=id, device=device)
-        for id, device in pairs
-        if id in networks and device in tables
-    )
 
 
 def _training(folder: RunFolder) -> tuple[TrainingPoint, ...]:
@@ -209,35 +109,3 @@ def _provenance(
             or "not recorded",
         }
     return found
-
-
-def _summary(table: LatencyTable) -> TableSummary:
-    found, before, after = table.validation, table.conditions_before, table.conditions_after
-    return TableSummary(
-        device=table.device,
-        runtime=table.runtime_version,
-        precision=table.precision,
-        threads=table.threads,
-        space=table.space_name,
-        n_operators=table.n_operators,
-        n_failures=len(table.failures),
-        n_fit=sum(record.role == "fit" for record in table.networks),
-        n_validate=found.n if found else 0,
-        mape=found.mape_percent / 100 if found else None,
-        within_5=found.within_5_percent / 100 if found else None,
-        within_10=found.within_10_percent / 100 if found else None,
-        spearman=found.spearman if found else None,
-        bias=found.bias_percent / 100 if found else None,
-        anchor_drift=table.anchor.drift_percent / 100,
-        foreign=bool(probe().differences(table.fingerprint)),
-        conditions={
-            "processor": table.fingerprint.cpu_model,
-            **{
-                key: f"{value} before, {after.to_json()[key]} after"
-                for key, value in before.to_json().items()
-                if value is not None
-            },
-        },
-        created=table.created_utc,
-        table_id=table.table_id,
-    )

@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal, TypeGuard
 
+from edgewright.report.course import FailedEvaluation, HypervolumePoint, SearchCurve
 from edgewright.spaces.operator import Operator
 
 Verdict = Literal["met", "violated", "not verified"]
@@ -33,6 +34,7 @@ class Objective:
             is shown in per cent; anything else is shown as it is.
         budget: the hard limit of the search in the same unit, ``None`` without one.
         complement: show ``1 - value``: an error then reads as an accuracy.
+        minimised: whether it decides what is on the front; what is only limited does not.
     """
 
     key: str
@@ -40,6 +42,7 @@ class Objective:
     unit: str = ""
     budget: float | None = None
     complement: bool = False
+    minimised: bool = True
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,6 +56,11 @@ class FrontPoint:
         depths: active blocks of each stage, which group the diagram; empty draws one group.
         on_front: whether no other feasible subnet dominates it.
         iteration: of the search, 0 for the initial design; ``None`` for a baseline.
+        evaluation: which of the search's evaluations it was, from 1; ``None`` for a baseline.
+        predicted: the first objective as the surrogate predicted it before the evaluation; ``None``
+            where no surrogate did.
+        traits: what sums its architecture up, by name: resolution, blocks, mean kernel …
+        compiled: whether files of it were made, as a finalist or by ``edgewright compile``.
     """
 
     id: str
@@ -61,6 +69,10 @@ class FrontPoint:
     depths: tuple[int, ...] = ()
     on_front: bool = False
     iteration: int | None = None
+    evaluation: int | None = None
+    predicted: float | None = None
+    traits: Mapping[str, float] = field(default_factory=dict)
+    compiled: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -148,7 +160,7 @@ class Drift:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TableSummary:
-    """A latency table and how far it may be trusted.
+    """A latency table, or the model that stands in for one, and how far it may be trusted.
 
     Attributes:
         device: name of the device profile.
@@ -156,17 +168,23 @@ class TableSummary:
         precision: ``fp32``, ``fp16`` or ``int8``.
         threads: of the runtime.
         space: name of the search space.
+        kind: ``table`` of operators, or ``model`` of whole networks as ``edgewright table transfer``
+            makes it.
+        sources: of a model: the tables of other devices that it draws on.
         n_operators: measured ones.
         n_failures: operators that the runtime refused.
         n_fit: whole networks that the correction was fitted on.
         n_validate: other whole networks, on which the errors below hold.
         mape: mean absolute relative error, 0.02 is 2 %.
+        leave_one_out: of a model: the same for each network that it was fitted on, predicted from the
+            others.
         within_5: share of networks predicted within 5 %.
         within_10: share of networks predicted within 10 %.
         spearman: rank correlation of predicted and measured.
         bias: mean relative error; positive predicts too slow.
         anchor_drift: spread of the repeated anchor operator over the session, relative.
-        foreign: measured on another machine and let in by ``--allow-foreign``.
+        foreign: of this machine by its profile, but measured on another, let in by ``--allow-foreign``.
+        emulated: measured on an emulated device, whose times mean nothing.
         conditions: clocks, governor, temperature … as readable text.
         created: UTC, ISO 8601.
         table_id: of the file.
@@ -177,17 +195,21 @@ class TableSummary:
     precision: str = "fp32"
     threads: int | None = None
     space: str = ""
+    kind: Literal["table", "model"] = "table"
+    sources: tuple[str, ...] = ()
     n_operators: int = 0
     n_failures: int = 0
     n_fit: int = 0
     n_validate: int = 0
     mape: float | None = None
+    leave_one_out: float | None = None
     within_5: float | None = None
     within_10: float | None = None
     spearman: float | None = None
     bias: float | None = None
     anchor_drift: float | None = None
     foreign: bool = False
+    emulated: bool = False
     conditions: Mapping[str, str] = field(default_factory=dict)
     created: str = ""
     table_id: str = ""
@@ -268,21 +290,6 @@ class Finalist:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class HypervolumePoint:
-    """The state of the search after an iteration.
-
-    Attributes:
-        evaluations: so far.
-        hypervolume: against the run's fixed reference point.
-        tau: Kendall's rank correlation of the surrogate on the points it had not seen.
-    """
-
-    evaluations: int
-    hypervolume: float | None
-    tau: float | None = None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class TrainingPoint:
     """The supernet after an epoch.
 
@@ -314,6 +321,9 @@ class ReportData:
         breakdowns: of finalists, one a device.
         drifts: one a table whose anchor was recorded.
         hypervolume: one point an iteration.
+        curves: of this search, and of the run's other searches that can be compared with it.
+        left_out: why each other search has no curve, by its name.
+        failures: evaluations that failed.
         training: one point an epoch.
         provenance: readable text by heading, then by key: versions, digests, seeds, commands.
         run: folder or name of the run, for the commands that the page shows.
@@ -330,6 +340,9 @@ class ReportData:
     breakdowns: tuple[Breakdown, ...] = ()
     drifts: tuple[Drift, ...] = ()
     hypervolume: tuple[HypervolumePoint, ...] = ()
+    curves: tuple[SearchCurve, ...] = ()
+    left_out: Mapping[str, str] = field(default_factory=dict)
+    failures: tuple[FailedEvaluation, ...] = ()
     training: tuple[TrainingPoint, ...] = ()
     provenance: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
     run: str = "RUN"

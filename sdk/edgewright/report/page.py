@@ -17,7 +17,10 @@ if TYPE_CHECKING:
     from jinja2 import Environment
 
 # In the order in which the browser must read them; all share one module's scope.
-SCRIPTS = ("theme.js", "diagram.js", "front.js", "charts.js", "latency.js", "main.js")
+SCRIPTS = (
+    *("theme.js", "diagram.js", "time.js", "front.js", "charts.js", "search.js", "parallel.js"),
+    *("latency.js", "main.js"),
+)
 
 
 def write(data: ReportData, path: Path) -> None:
@@ -68,9 +71,13 @@ def table_trust(table: TableSummary) -> tuple[str, str]:
     5 % is what the profiler aims for, and drift beyond it would hide an error of that size; at
     10 % a budget of 4 ms is missed by the distance between neighbouring networks of a space.
     """
+    if table.emulated:
+        return "bad", "measured on an emulated device, which says nothing of a real one"
     if table.foreign:
         return "warning", "measured on another machine"
     if not known(table.mape):
+        if known(table.leave_one_out):
+            return "warning", "its error on unseen networks was not measured"
         return "unknown", "error not measured"
     if known(table.anchor_drift) and table.anchor_drift > 0.05:
         return "warning", "the device drifted while it was measured"
@@ -149,8 +156,8 @@ def _share(finalist: Finalist) -> float | None:
     return measured / budget if known(measured) and known(budget) and budget > 0 else None
 
 
-def _significant(value: float | None) -> str:
-    return text.significant(value) if known(value) else text.DASH
+def _significant(value: float | None, digits: int = 3) -> str:
+    return text.significant(value, digits=digits) if known(value) else text.DASH
 
 
 def _code_spans(sentence: str) -> Any:

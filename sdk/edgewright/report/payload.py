@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from edgewright.report.course import SearchCurve
 from edgewright.report.data import FrontPoint, Objective, ReportData, known
 from edgewright.report.headline import is_feasible
+from edgewright.report.history import beaten_since
 from edgewright.report.text import display_scale, objective_value
 from edgewright.spaces.operator import Operator
 
@@ -17,8 +19,9 @@ def payload(data: ReportData) -> dict[str, Any]:
     index = {operator: i for i, operator in enumerate(operators)}
     objectives = [_objective(o, data) for o in data.objectives]
     finalists = {f.id for f in data.finalists}
+    traits = list(dict.fromkeys(name for p in data.points for name in p.traits))
 
-    def point(p: FrontPoint, *, baseline: bool) -> dict[str, Any]:
+    def point(p: FrontPoint, beaten: int | None = None, *, baseline: bool) -> dict[str, Any]:
         return {
             "id": p.id,
             "values": [
@@ -32,13 +35,24 @@ def payload(data: ReportData) -> dict[str, Any]:
             "finalist": p.id in finalists and not baseline,
             "baseline": baseline,
             "iteration": p.iteration,
+            "evaluation": p.evaluation,
+            "beaten": beaten,
+            "predicted": _scaled(objective_value(data.objectives[0], p.predicted), objectives[0]["factor"])
+            if objectives
+            else None,
+            "traits": [finite(p.traits.get(name)) for name in traits],
+            "compiled": p.compiled,
         }
 
     return {
         "run": data.run,
         "objectives": objectives,
         "operators": [_operator(operator) for operator in operators],
-        "points": [point(p, baseline=False) for p in data.points]
+        "traits": traits,
+        "points": [
+            point(p, beaten, baseline=False)
+            for p, beaten in zip(data.points, beaten_since(data.points, data.objectives), strict=True)
+        ]
         + [point(p, baseline=True) for p in data.baselines],
         "finalists": [
             {
@@ -82,6 +96,7 @@ def payload(data: ReportData) -> dict[str, Any]:
             {"x": h.evaluations, "hypervolume": finite(h.hypervolume), "tau": finite(h.tau)}
             for h in data.hypervolume
         ],
+        "curves": [_curve(c) for c in data.curves],
         "training": [
             {
                 "epoch": t.epoch,
@@ -90,6 +105,18 @@ def payload(data: ReportData) -> dict[str, Any]:
             }
             for t in data.training
         ],
+    }
+
+
+def _curve(curve: SearchCurve) -> dict[str, Any]:
+    """Return a curve as the steps that it has, and its end."""
+    pairs = list(zip(curve.evaluations, curve.hypervolumes, strict=True))
+    steps = [pair for i, pair in enumerate(pairs) if i in (0, len(pairs) - 1) or pair[1] != pairs[i - 1][1]]
+    return {
+        "name": curve.name,
+        "own": curve.own,
+        "x": [n for n, _ in steps],
+        "hypervolume": [_scaled(finite(value), 1.0) for _, value in steps],
     }
 
 
@@ -112,6 +139,7 @@ def _objective(objective: Objective, data: ReportData) -> dict[str, Any]:
         "factor": factor,
         "budget": _scaled(objective_value(objective, objective.budget), factor),
         "higher": objective.complement,
+        "minimised": objective.minimised,
     }
 
 

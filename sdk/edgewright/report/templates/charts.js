@@ -1,4 +1,4 @@
-// The plots that only show: predictions, search progress, training.
+// The plots that only show: predictions and training.
 
 const ROLES = [
   ["fit", "used for the fit", { symbol: "circle-open", size: 7 }, "dim"],
@@ -33,26 +33,6 @@ function drawPredictions(data) {
       yaxis: { title: { text: "predicted (ms)", standoff: 8 }, range: [low, top] },
     }), plotOptions(`predicted-measured-${device}`));
   });
-}
-
-function drawSearch(data) {
-  const plot = document.getElementById("search-plot");
-  if (!plot) return;
-  const x = data.hypervolume.map((h) => h.x);
-  const hasTau = data.hypervolume.some((h) => h.tau !== null);
-  const curve = (key, name, shade, axis) => ({
-    type: "scatter", mode: "lines+markers", name, x, y: data.hypervolume.map((h) => h[key]), yaxis: axis,
-    line: { color: colour(shade), width: 2 }, marker: { size: 5 }, showlegend: false,
-    hovertemplate: `${name} %{y:.4~f}<extra></extra>`,
-  });
-  const traces = [curve("hypervolume", "hypervolume", "accent", "y")];
-  if (hasTau) traces.push(curve("tau", "Kendall's τ", "baseline", "y2"));
-  Plotly.react(plot, traces, layout({
-    hovermode: "x unified",
-    xaxis: { title: { text: "evaluations", standoff: 8 }, anchor: hasTau ? "y2" : "y" },
-    yaxis: { title: { text: "hypervolume" }, rangemode: "nonnegative", domain: hasTau ? [0.45, 1] : [0, 1] },
-    ...(hasTau ? { yaxis2: { title: { text: "τ, unseen" }, domain: [0, 0.34], range: [Math.min(-0.05, ...data.hypervolume.map((h) => h.tau ?? 0)) - 0.05, 1.05] } } : {}),
-  }), plotOptions("search-progress"));
 }
 
 function drawTraining(data) {

@@ -2,18 +2,21 @@
 
 function startFront(data) {
   const plot = document.getElementById("front-plot");
-  if (!plot) return () => {};
+  if (!plot) return { draw: () => {}, choose: () => {} };
   const axes = ["axis-x", "axis-y"].map((id) => document.getElementById(id));
-  const state = { chosen: null };
-  const draw = () => drawFront(plot, data, ...axes.map((a) => Number(a.value)), state.chosen);
+  const state = { chosen: null, after: lastEvaluation(data) };
+  const draw = () => drawFront(plot, data, ...axes.map((a) => Number(a.value)), state);
   const choose = (index, { focus = false } = {}) => {
     state.chosen = index;
     fillPanel(data, data.points[index]);
     document.querySelectorAll("tr[data-row]").forEach((row) => row.classList.toggle("chosen", Number(row.dataset.row) === index));
     draw();
+    document.documentElement.dataset.chosen = index;
+    document.dispatchEvent(new CustomEvent("chosen", { detail: index }));
     if (focus) document.getElementById("panel").focus({ preventScroll: false });
   };
   axes.forEach((axis) => axis.addEventListener("change", draw));
+  startTime(data, state, draw);
   draw();
   // plotly.js follows the window's size alone; the panel's height changes with the network.
   new ResizeObserver(() => Plotly.Plots.resize(plot)).observe(plot);
@@ -26,7 +29,7 @@ function startFront(data) {
   startPicks(data, choose);
   const first = firstChoice(data);
   if (first !== null) choose(first);
-  return draw;
+  return { draw, choose };
 }
 
 // A finalist's name in the table leads to its architecture, where the search knows it.
@@ -53,18 +56,23 @@ function hover(data, point) {
   return [`<b>${plain(point.id)}</b>`, ...lines].join("<br>");
 }
 
-function drawFront(plot, data, x, y, chosen) {
+function drawFront(plot, data, x, y, { chosen, after }) {
   const all = data.points.map((point, index) => ({ point, index }))
     .filter(({ point }) => point.values[x] !== null && point.values[y] !== null);
-  const front = all.filter(({ point }) => point.front && point.feasible && !point.baseline);
+  const seen = all.filter(({ point }) => wasSeen(point, after));
+  const own = seen.filter(({ point }) => !point.baseline);
+  const front = own.filter(({ point }) => wasOnFront(data, point, after));
+  const newest = after !== null && after < lastEvaluation(data) ? iterationAt(data, after) : null;
   const traces = [
-    dots(data, all.filter(({ point }) => !point.baseline && !point.feasible), x, y, "over a budget", { color: colour("dimmer"), size: 6, symbol: "x-thin", line: { color: colour("dim"), width: 1.4 } }),
-    dots(data, all.filter(({ point }) => !point.baseline && point.feasible && !point.front), x, y, "dominated", { color: colour("dim"), size: 7, opacity: 0.75 }),
-    best(data, all, x, y),
+    dots(data, own.filter(({ point }) => !point.feasible), x, y, "over a budget", { color: colour("dimmer"), size: 6, symbol: "x-thin", line: { color: colour("dim"), width: 1.4 } }),
+    dots(data, own.filter(({ point }) => point.feasible && !wasOnFront(data, point, after)), x, y, "dominated", { color: colour("dim"), size: 7, opacity: 0.75 }),
+    best(data, seen, x, y),
     dots(data, front, x, y, "on the front", { color: colour("accent"), size: 10, line: { color: colour("card"), width: 1.5 } }),
-    dots(data, all.filter(({ point }) => point.finalist), x, y, "finalist", { color: colour("accent"), size: 15, symbol: "star", line: { color: colour("card"), width: 1.5 } }),
-    dots(data, all.filter(({ point }) => point.baseline), x, y, "baseline", { color: colour("baseline"), size: 11, symbol: "diamond", line: { color: colour("card"), width: 1 } }),
-    dots(data, all.filter(({ index }) => index === chosen), x, y, "chosen", { color: "rgba(0,0,0,0)", size: 22, line: { color: colour("ink"), width: 2 } }, false),
+    dots(data, own.filter(({ point }) => newest !== null && point.iteration === newest), x, y, newest ? `iteration ${newest}` : "initial design", { color: colour("baseline"), size: 12, symbol: "circle-open", line: { width: 1.8 } }),
+    dots(data, own.filter(({ point }) => point.compiled && !point.finalist), x, y, "compiled", { color: colour("accent"), size: 14, symbol: "star-open", line: { width: 1.8 } }),
+    dots(data, own.filter(({ point }) => point.finalist), x, y, "finalist", { color: colour("accent"), size: 15, symbol: "star", line: { color: colour("card"), width: 1.5 } }),
+    dots(data, seen.filter(({ point }) => point.baseline), x, y, "baseline", { color: colour("baseline"), size: 11, symbol: "diamond", line: { color: colour("card"), width: 1 } }),
+    dots(data, seen.filter(({ index }) => index === chosen), x, y, "chosen", { color: "rgba(0,0,0,0)", size: 22, line: { color: colour("ink"), width: 2 } }, false),
   ].filter((trace) => trace.x.length);
   const budgets = [[x, "x"], [y, "y"]].filter(([i, name]) => data.objectives[i].budget !== null && !(x === y && name === "y"));
   const title = (o) => ({ text: plain(o.unit && !o.label.includes(`(${o.unit})`) ? `${o.label} (${o.unit})` : o.label), standoff: 10, font: { size: plot.clientWidth < 480 ? 11 : 13 } });
@@ -76,7 +84,7 @@ function drawFront(plot, data, x, y, chosen) {
     yaxis: { title: title(data.objectives[y]), range: range(y) },
     shapes: budgets.flatMap(([i, name]) => budgetShapes(data.objectives[i], name, range(i))),
     annotations: budgets.map(([i, name]) => budgetNote(data.objectives[i], name)),
-    // Zoom survives a theme change or a click, but not another axis.
+    // Zoom survives a theme change, a click or another evaluation, but not another axis.
     uirevision: `${x}-${y}`,
   }), plotOptions("pareto-front"));
 }

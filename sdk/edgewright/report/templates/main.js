@@ -1,12 +1,16 @@
 const data = JSON.parse(document.getElementById("data").textContent);
 // The colours must be known before anything is drawn, and the front draws itself when it starts.
-let redrawFront = null;
+let front = null;
 startTheme(() => {
-  redrawFront = redrawFront ? (redrawFront(), redrawFront) : startFront(data);
+  if (front) front.draw();
+  else front = startFront(data);
   drawPredictions(data);
   drawErrors(data);
   drawBreakdown(data);
   drawDrift(data);
   drawSearch(data);
+  drawSurrogate(data);
   drawTraining(data);
 });
+startParallel(data, front.choose);
+startNumbers(data);
