@@ -50,7 +50,7 @@ def test_no_operator_is_measured(space, table, tmp_path):
     device = FakeDevice()
     plan = plan_transfer(space, [table], n_samples=6, n_validate=0)
     model = measure_transfer(space, device.target(space), plan, journal=tmp_path / "j", config=CONFIG)
-    assert len(device.builds) == 1, "the anchor"
+    assert not device.builds
     assert len(model.networks) == 6
     assert model.validation is None
     assert model.error == pytest.approx(model.leave_one_out_percent / 100)
@@ -59,7 +59,7 @@ def test_no_operator_is_measured(space, table, tmp_path):
 def test_a_killed_run_goes_on_and_measures_nothing_twice(space, table, tmp_path):
     plan = plan_transfer(space, [table], n_samples=8, n_validate=4)
     killed = FakeDevice()
-    fatal = 400
+    fatal = 1200
 
     def kill(run):
         if run == fatal:

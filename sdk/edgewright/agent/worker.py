@@ -124,10 +124,7 @@ class Worker:
             **params["settings"],
         )
         results = [
-            {"refusal": item.reason}
-            if isinstance(item, Refusal)
-            else {"cold": item.cold.to_json(), "warm": item.warm.to_json()}
-            for item in found
+            {"refusal": item.reason} if isinstance(item, Refusal) else item.to_json() for item in found
         ]
         return self._timed(runner, results)
 

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from edgewright.latency.journal import Record
-from edgewright.latency.measure import Interleaved, Measurement
+from edgewright.latency.measure import Interleaved, Measurement, rounded_ms
 from edgewright.latency.records import architecture_from_json
 from edgewright.spaces.architecture import Architecture
 from edgewright.spaces.operator import Operator
@@ -19,19 +20,35 @@ MAX_CRASHES = 3  # that something may take the process down before it counts as 
 
 
 class Visit(NamedTuple):
-    """One stay at an operator or a network: the anchor of its segment, and what was found."""
+    """One stay at an operator or a network.
+
+    Attributes:
+        anchor_ms: of its segment; None where there was none.
+        found: its samples.
+        reference: key of the network that took turns with it; None where none did.
+    """
 
     anchor_ms: float | None
     found: Interleaved
+    reference: str | None = None
 
     @property
     def is_slowed(self) -> bool:
-        """Whether samples had to be kept beside which others slowed the core."""
-        return is_slowed(self.found.warm)
+        """Whether samples had to be kept that others disturbed and no reference can mend."""
+        return bool(self.found.warm.throttled) if self.reference else is_slowed(self.found.warm)
 
     def scaled(self, factor: float) -> Visit:
         """Return the visit as it would be on a core that is ``1 / factor`` times as slow."""
-        return Visit(self.anchor_ms, Interleaved(*(part.scaled(factor) for part in self.found)))
+        found = self.found
+        return self._replace(found=Interleaved(found.cold.scaled(factor), found.warm.scaled(factor)))
+
+    def beside(self, reference_ms: float) -> Visit:
+        """Return the visit as it would be while the reference takes ``reference_ms``."""
+        cold, warm, beside = self.found
+        factors = [reference_ms / ms for ms in beside]
+        samples = [factor * ms for factor, ms in zip(factors, warm.samples_ms, strict=True)]
+        warm = replace(warm, samples_ms=tuple(map(rounded_ms, samples)))
+        return self._replace(found=Interleaved(cold.scaled(float(np.median(factors))), warm))
 
 
 class Ledger:
@@ -45,6 +62,7 @@ class Ledger:
         failures: reasons of what could not be built or run.
         anchors: the anchor's latency and whether it was slowed, in order of time; apart for operators
             and networks, since a call is not alike in turns with small things and with large ones.
+        beside_ms: what each reference network took, all through the profile.
         seconds: that measuring took, over all processes.
     """
 
@@ -53,6 +71,7 @@ class Ledger:
         self.visits: dict[Subject, list[Visit]] = defaultdict(list)
         self.failures: dict[Subject, str] = {}
         self.anchors: dict[type[Subject], list[tuple[float, bool]]] = {Operator: [], Architecture: []}
+        self.beside_ms: dict[str, list[float]] = defaultdict(list)
         self.seconds = 0.0
 
     def take(self, record: Record) -> None:
@@ -66,10 +85,11 @@ class Ledger:
             if anchor_ms is not None and subjects:
                 self.anchors[type(subjects[0])].append((anchor_ms, record["anchor_slowed"]))
             for subject, item in zip(subjects, record["visits"], strict=True):
-                found = Interleaved(
-                    cold=Measurement.from_json(item["cold"]), warm=Measurement.from_json(item["warm"])
-                )
-                self.visits[subject].append(Visit(anchor_ms, found))
+                found = Interleaved.from_json(item)
+                reference = record.get("reference") if found.beside_ms else None
+                self.visits[subject].append(Visit(anchor_ms, found, reference))
+                if reference:
+                    self.beside_ms[reference] += found.beside_ms
 
     def clean(self, subject: Subject) -> list[Visit]:
         """Return the visits whose anchor was near its median and whose core nobody slowed."""
@@ -77,20 +97,25 @@ class Ledger:
             visit
             for visit in self.visits[subject]
             if not visit.is_slowed
-            and (visit.anchor_ms is None or abs(visit.anchor_ms / self._reference(subject) - 1) <= self.taint)
+            and (visit.anchor_ms is None or abs(visit.anchor_ms / self._anchor_ms(subject) - 1) <= self.taint)
         ]
 
     def usable(self, subject: Subject) -> Sequence[Visit]:
         """Return the clean visits; where there is none, all of them, scaled to the anchor's clean speed.
 
         What slows a core slows its anchor too, though not quite alike: such a visit keeps its count of
-        slowed samples, and its verdict is ``noisy``.
+        slowed samples, and its verdict is ``noisy``. Visits beside a reference network are scaled to
+        what the reference took in the middle of the profile.
         """
-        return self.clean(subject) or [
+        kept = self.clean(subject) or [
             visit
             if visit.anchor_ms is None
-            else visit.scaled(min(1.0, self._reference(subject) / visit.anchor_ms))
+            else visit.scaled(min(1.0, self._anchor_ms(subject) / visit.anchor_ms))
             for visit in self.visits[subject]
+        ]
+        return [
+            visit.beside(float(np.median(self.beside_ms[visit.reference]))) if visit.reference else visit
+            for visit in kept
         ]
 
     def warm(self, subject: Subject) -> Measurement:
@@ -101,7 +126,7 @@ class Ledger:
         """Return the cold samples of the usable visits."""
         return Measurement.merge([visit.found.cold for visit in self.usable(subject)])
 
-    def _reference(self, subject: Subject) -> float:
+    def _anchor_ms(self, subject: Subject) -> float:
         anchors = self.anchors[type(subject)]
         clean = [ms for ms, slowed in anchors if not slowed]
         return float(np.median(clean or [ms for ms, _ in anchors]))
@@ -123,19 +148,23 @@ def subject_key(subject: Subject) -> str:
 
 
 def crashes(records: Iterable[Record]) -> dict[str, int]:
-    """Return what the last processes ended at, one after another without progress, and how many they were.
+    """Return how many processes ended while they opened a subject, by its key.
 
-    What crashes a runtime does so each time, at the same place, and nothing gets further; a user's
-    own kills fall anywhere. One key at most.
+    What was opened without harm is cleared of all earlier ends: a crash comes every time, and a
+    user's own kills fall anywhere.
     """
-    counts: dict[str, int] = {}
-    last: str | None = None
+    counts = dict[str, int]()
+    tried = list[str]()
     for record in _with_end(records):
-        if record["kind"] == "started" and last is not None:
-            counts = {last: counts.get(last, 0) + 1}
-        elif record["kind"] in ("opened", "segment", "failure"):
-            counts = {}
-        last = record["key"] if record["kind"] == "trying" else None
+        kind = record["kind"]
+        if kind == "trying":
+            tried.append(record["key"])
+            continue
+        if kind == "started" and tried:
+            counts[tried[-1]] = counts.get(tried[-1], 0) + 1
+        elif kind == "opened":
+            counts = {key: count for key, count in counts.items() if key not in tried}
+        tried = []
     return counts
 
 

@@ -141,7 +141,7 @@ class Measurement:
 
     def scaled(self, factor: float) -> Measurement:
         """Return the measurement with every sample multiplied by ``factor``."""
-        return replace(self, samples_ms=tuple(_rounded(factor * sample) for sample in self.samples_ms))
+        return replace(self, samples_ms=tuple(rounded_ms(factor * sample) for sample in self.samples_ms))
 
     @classmethod
     def merge(cls, parts: Sequence[Measurement]) -> Measurement:
@@ -179,10 +179,32 @@ class MeasureConfig:
 
 
 class Interleaved(NamedTuple):
-    """What :func:`measure_interleaved` knows of one of its inferences."""
+    """What is known of one of several inferences that were timed in turns.
+
+    Attributes:
+        cold: calls that followed those of another inference.
+        warm: calls that followed its own.
+        beside_ms: what a reference took beside each warm sample
+            (:func:`~edgewright.latency.paired.measure_paired`); empty where there was none.
+    """
 
     cold: Measurement
     warm: Measurement
+    beside_ms: tuple[float, ...] = ()
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the fields as JSON values."""
+        beside = {"beside_ms": list(self.beside_ms)} if self.beside_ms else {}
+        return {"cold": self.cold.to_json(), "warm": self.warm.to_json(), **beside}
+
+    @classmethod
+    def from_json(cls, data: Any) -> Interleaved:
+        """Return what ``to_json`` described. Raises ``TableError`` for absurd samples."""
+        cold, warm = Measurement.from_json(data["cold"]), Measurement.from_json(data["warm"])
+        beside = tuple(float(ms) for ms in data.get("beside_ms", ()))
+        if beside and (len(beside) != warm.n or not all(0 < ms < 1e7 for ms in beside)):
+            raise TableError(f"{warm.n} samples need as many positive times beside them, got {len(beside)}")
+        return cls(cold, warm, beside)
 
 
 def interval_ms(samples_ms: Sequence[float]) -> float:
@@ -363,12 +385,12 @@ def _measurement(samples: Sequence[Sample], n_warmup: int, *, min_samples: int) 
             f"all {len(samples)} samples were disturbed: the machine is too busy to measure on; "
             "end what else is running, then run the same command again"
         )
-    rounded = tuple(map(_rounded, values))
+    rounded = tuple(map(rounded_ms, values))
     return Measurement(rounded, n_warmup, len(samples) - len(values), n_slowed, n_cpu_time)
 
 
-def _rounded(ms: float) -> float:
-    # Below the resolution a stored sample would read 0, which a table refuses.
+def rounded_ms(ms: float) -> float:
+    """Return a sample as it is stored: below the resolution it would read 0, which a table refuses."""
     return max(_RESOLUTION_MS, round(ms, 4))
 
 

@@ -87,6 +87,7 @@ class ProfileRun:
         self.ledger = Ledger(config.taint)
         self._started = time.monotonic()
         self._wait_s = config.wait_s
+        self._n_starts = sum(record["kind"] == "started" for record in log.records) + log.resumed
         self._replay(log.records)
 
     def measure_all(self) -> None:
@@ -136,8 +137,8 @@ class ProfileRun:
         self, number: int, operators: list[Operator], networks: Sequence[list[Architecture]]
     ) -> None:
         """Visit operators once and networks once a list, segments of the ones between the others'."""
-        done = sum(map(len, self.ledger.anchors.values()))
-        rng = np.random.default_rng([self.seed, 2, number, done])
+        # A process that goes on deals anew: kills then fall on other operators each time, crashes do not.
+        rng = np.random.default_rng([self.seed, 2, number, self._n_starts])
         config = self.config
         segments = _deal(operators, config.segment, rng) or [[]]
         queue = [group for some in networks for group in _deal(some, config.network_segment, rng)]
@@ -152,52 +153,63 @@ class ProfileRun:
                 self._visit(group, rng, turn)
 
     def _visit(self, subjects: Sequence[Subject], rng: np.random.Generator, turn: _Turn) -> None:
-        """Time some operators or some networks in turns, the anchor behind them."""
-        built: list[Subject] = []
-        paths: list[Path] = []
-        for subject in [*subjects, self.anchor]:
-            try:
-                paths.append(self._artifact(subject))
-            except FATAL:
-                raise
-            except SDKError as error:
-                self._fail(subject, str(error))
-            else:
-                built.append(subject)
+        """Time operators in turns, the anchor behind them, or networks, each beside the reference."""
+        reference = None if isinstance(subjects[0], Operator) else self._reference()
+        last: Subject = reference or self.anchor
+        built, extra = self._built(subjects), self._built([last])
+        opened = [subject for subject, _ in [*built, *extra]]
         self._wait_s -= self.runner.wait_until_steady(max(0.0, self._wait_s))
         results = self.runner.time_in_turns(
-            paths,
+            [path for _, path in [*built, *extra]],
             seed=[int(value) for value in rng.integers(0, 2**31, 4)],
             rounds=turn.rounds,
             warm_ms=turn.warm_ms,
             samples=turn.samples,
             settle=turn.settle,
-            opening=lambda index: self._try(built[index] if index < len(built) else None),
+            opening=lambda index: self._try(opened[index] if index < len(opened) else None),
+            paired=bool(reference and extra),
         )
         measured: list[tuple[Subject, Interleaved]] = []
-        for subject, result in zip(built, results, strict=True):
+        for subject, result in zip(opened, results, strict=True):
             if isinstance(result, Refusal):
                 self._fail(subject, result.reason)
             else:
                 measured.append((subject, result))
-        anchored = bool(measured) and measured[-1][0] == self.anchor
-        # Where the deal put the anchor inside its own segment too, that one is its visit.
-        own = measured[:-1] if anchored else measured
+        # Where the deal put the anchor or the reference among the subjects too, that one is its visit.
+        is_anchored = bool(extra) and not isinstance(results[-1], Refusal)
+        own = measured[:-1] if is_anchored else measured
         if own:
+            anchor = measured[-1][1].warm
             self._finish(
                 {
                     "kind": "segment",
-                    "anchor_ms": measured[-1][1].warm.median_ms if anchored else None,
-                    "anchor_slowed": is_slowed(measured[-1][1].warm),
-                    "visits": [
-                        {"subject": subject_to_json(s), "warm": r.warm.to_json(), "cold": r.cold.to_json()}
-                        for s, r in own
-                    ],
+                    "anchor_ms": anchor.median_ms if is_anchored and not reference else None,
+                    "anchor_slowed": is_slowed(anchor),
+                    **({"reference": subject_key(reference)} if reference else {}),
+                    "visits": [{"subject": subject_to_json(s), **r.to_json()} for s, r in own],
                 }
             )
-        for subject in built:
-            if subject != self.anchor:
+        for subject, _ in built:
+            if subject != last:
                 self.workshop.release(subject_key(subject))
+
+    def _built(self, subjects: Sequence[Subject]) -> list[tuple[Subject, Path]]:
+        """Return the artifacts of those that can be built; what cannot is a failure with its reason."""
+        built = list[tuple[Subject, Path]]()
+        for subject in subjects:
+            try:
+                built.append((subject, self._artifact(subject)))
+            except FATAL:
+                raise
+            except SDKError as error:
+                self._fail(subject, str(error))
+        return built
+
+    def _reference(self) -> Architecture | None:
+        """Return the network that others are timed beside: of those that run, the one of median cost."""
+        running = [arch for arch in self.roles if arch not in self.ledger.failures]
+        running.sort(key=lambda arch: sum(op.macs for op in self.space.operators(arch)))
+        return running[len(running) // 2] if running else None
 
     def _artifact(self, subject: Subject) -> Path:
         if isinstance(subject, Operator):

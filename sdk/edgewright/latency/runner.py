@@ -29,6 +29,7 @@ from edgewright.errors import (
     StorageError,
 )
 from edgewright.latency.measure import Interleaved, MeasureConfig, Measurement, measure, measure_interleaved
+from edgewright.latency.paired import measure_paired
 from edgewright.latency.stopwatch import Run, Stopwatch
 
 # Faults of the machine or of the request, not of one artifact: every artifact would meet them.
@@ -90,6 +91,7 @@ class Runner(Protocol):
         samples: int,
         settle: int,
         opening: Callable[[int], None],
+        paired: bool = False,
     ) -> list[Interleaved | Refusal]:
         """Time artifacts in turns (:func:`~edgewright.latency.measure.measure_interleaved`).
 
@@ -102,6 +104,9 @@ class Runner(Protocol):
             settle: calls of a visit before them that are not recorded.
             opening: called with the index of each artifact before it is opened and run once, so that
                 a crash can be laid at its door, and with their number when all are open.
+            paired: the last artifact is the reference that each of the others takes turns with
+                (:func:`~edgewright.latency.paired.measure_paired`, which decides on ``samples`` and
+                ``settle`` itself); where it is refused, the others are timed without one.
 
         Raises:
             DeviceUnavailableError, MissingExtraError, PrecisionError, StorageError: the machine
@@ -267,6 +272,7 @@ class LocalRunner:
         samples: int,
         settle: int,
         opening: Callable[[int], None],
+        paired: bool = False,
     ) -> list[Interleaved | Refusal]:
         """Time artifacts in turns; see :meth:`Runner.time_in_turns`."""
         rng = np.random.default_rng(seed)
@@ -285,20 +291,28 @@ class LocalRunner:
             if runs:
                 gpus = self.name.startswith("tensorrt")
                 before = self.machine.snapshot(gpus=gpus)
-                results = measure_interleaved(
-                    [run for run, _ in runs.values()],
-                    rng=rng,
-                    rounds=rounds,
-                    warm_ms=warm_ms,
-                    samples=samples,
-                    settle=settle,
-                    synchronize=[synchronize for _, synchronize in runs.values()],
-                    config=MeasureConfig(max_warmup_ms=50.0),
-                    watch=self.watch,
-                )
+                timed = [run for run, _ in runs.values()]
+                syncs = [synchronize for _, synchronize in runs.values()]
+                if paired and len(runs) > 1 and len(artifacts) - 1 in runs:
+                    results = measure_paired(
+                        timed[:-1], timed[-1], rng=rng, rounds=rounds, synchronize=syncs, watch=self.watch
+                    )
+                else:
+                    results = measure_interleaved(
+                        timed,
+                        rng=rng,
+                        rounds=rounds,
+                        warm_ms=warm_ms,
+                        samples=samples,
+                        settle=settle,
+                        synchronize=syncs,
+                        config=MeasureConfig(max_warmup_ms=50.0),
+                        watch=self.watch,
+                    )
                 reasons = changed(before, self.machine.snapshot(gpus=gpus))
                 for index, result in zip(runs, results, strict=True):
-                    found[index] = Interleaved(*(replace(part, throttled=reasons) for part in result))
+                    cold, warm = (replace(part, throttled=reasons) for part in (result.cold, result.warm))
+                    found[index] = Interleaved(cold, warm, result.beside_ms)
         return found
 
     def time_alone(

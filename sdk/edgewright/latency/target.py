@@ -25,9 +25,10 @@ class ProfileConfig:
         n_validate: whole networks that judge it.
         network_visits: visits to every network, spread over the whole profile: a machine's speed
             wanders by percents within minutes, and a network's error averages out over nothing else.
-        network_rounds: turns of a visit to a network.
+        network_rounds: turns of a visit to a network, each beside the reference network
+            (:mod:`edgewright.latency.paired`).
         network_segment: networks that are open and timed in turns.
-        network_samples: samples of a turn of a network.
+        network_samples: samples of a turn of a network where there is no reference.
         max_repeats: further passes over what was tainted.
         repeat_s: time after which no further pass begins.
         wait_s: time to wait, all in all, for moments in which nobody slows the core.
@@ -42,7 +43,7 @@ class ProfileConfig:
     n_fit: int = 30
     n_validate: int = 40
     network_visits: int = 4
-    network_rounds: int = 4
+    network_rounds: int = 2
     network_segment: int = 12
     network_samples: int = 6
     max_repeats: int = 4

@@ -28,6 +28,7 @@ _PARTS = (
     "devices/*.py",
     "latency/__init__.py",
     "latency/measure.py",
+    "latency/paired.py",
     "latency/runner.py",
     "latency/stopwatch.py",
 )

@@ -114,6 +114,7 @@ class RemoteRunner:
         samples: int,
         settle: int,
         opening: Callable[[int], None],
+        paired: bool = False,
     ) -> list[Interleaved | Refusal]:
         """Time artifacts in turns; see :meth:`edgewright.latency.runner.Runner.time_in_turns`.
 
@@ -128,6 +129,7 @@ class RemoteRunner:
                 "warm_ms": warm_ms,
                 "samples": samples,
                 "settle": settle,
+                "paired": paired and len(artifacts) - 1 in left,
             }
             try:
                 answers = self._turns([artifacts[index] for index in left], **settings)
@@ -304,8 +306,5 @@ def _results(data: Any, n: int) -> list[Interleaved | Refusal]:
     if not isinstance(data, list) or len(data) != n:
         raise ValueError(f"{n} results are expected")
     return [
-        Refusal(str(item["refusal"]))
-        if "refusal" in item
-        else Interleaved(Measurement.from_json(item["cold"]), Measurement.from_json(item["warm"]))
-        for item in data
+        Refusal(str(item["refusal"])) if "refusal" in item else Interleaved.from_json(item) for item in data
     ]

@@ -1,0 +1,141 @@
+"""Timing whole networks against a reference that takes turns with them.
+
+What slows a shared machine slows all that runs on it, for seconds on end and by up to a half; a
+network's own samples cannot tell that from a slow network. A reference network that is timed a few
+milliseconds before and after tells it: both slow down by about the same factor. On a virtual
+machine of two processors with busy neighbours, medians of eight visits to a network repeated to
+8 %, their ratios to the reference to 1 % (``docs/adr/0010-networks-beside-a-reference.md``).
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+import numpy as np
+
+from edgewright.errors import RuntimeFailureError
+from edgewright.latency.measure import (
+    Interleaved,
+    Measurement,
+    no_garbage_collection,
+    rounded_ms,
+    warm_up,
+)
+from edgewright.latency.stopwatch import Run, Sample, Stopwatch
+
+TURNS = 3  # blocks of a network's samples in a visit, with the reference before and after each
+_SETTLE_MS = 4.0  # after so long, a network's own data fill the caches
+_MAX_SETTLE = 4
+_BLOCK_MS = 12.0  # of samples in a block, where they are short enough
+_MIN_BLOCK, _MAX_BLOCK = 2, 4
+
+
+def measure_paired(
+    runs: Sequence[Run],
+    reference: Run,
+    *,
+    rng: np.random.Generator,
+    rounds: int,
+    synchronize: Sequence[Run] | None = None,
+    max_warmup_ms: float = 50.0,
+    watch: Stopwatch | None = None,
+) -> list[Interleaved]:
+    """Time each inference in blocks that take turns with blocks of a reference.
+
+    A block is a few calls that are not recorded, until the caches hold the inference's own data, and
+    two to four samples. Every warm sample comes with the reference's median over the blocks before
+    and after it (``beside_ms``). Of a preempted call counts the thread's processor time, since the
+    time on the run queue is no part of it.
+
+    Args:
+        runs: the inferences.
+        reference: what they are timed beside.
+        rng: orders each round.
+        rounds: visits to each.
+        synchronize: of each inference, and of the reference last.
+        max_warmup_ms: cap of each warm-up.
+        watch: clock and preemption counter.
+
+    Returns:
+        What was found of each inference, and of the reference last.
+
+    Raises:
+        RuntimeFailureError: the machine is so busy that no sample of an inference survived.
+    """
+    watch = watch or Stopwatch()
+    everyone = [*runs, reference]
+    syncs = synchronize or [_nothing] * len(everyone)
+    with no_garbage_collection():
+        blocks = [_Blocks(run, sync, watch, max_warmup_ms) for run, sync in zip(everyone, syncs, strict=True)]
+        beside = blocks[-1]
+        for _ in range(rounds):
+            for index in rng.permutation(len(runs)):
+                before = beside.take(first=True)
+                beside.keep(before, before)
+                for turn in range(TURNS):
+                    own = blocks[index].take(first=turn == 0)
+                    after = beside.take()
+                    beside.keep(after, after)
+                    blocks[index].keep(own, [*before, *after])
+                    before = after
+    return [block.found() for block in blocks]
+
+
+class _Blocks:
+    """Takes blocks of samples of one inference, and keeps those that have something beside them."""
+
+    def __init__(self, run: Run, synchronize: Run, watch: Stopwatch, max_warmup_ms: float) -> None:
+        self._run, self._synchronize, self._watch = run, synchronize, watch
+        self._n_warmup = warm_up(run, synchronize, watch, window=3, max_ms=max_warmup_ms)
+        each_ms = max(1e-3, float(np.median([self._sample().wall_ms for _ in range(3)])))
+        self._settle = min(_MAX_SETTLE, math.ceil(_SETTLE_MS / each_ms))
+        self._n = max(_MIN_BLOCK, min(_MAX_BLOCK, math.ceil(_BLOCK_MS / each_ms)))
+        self._cold, self._warm, self._beside = list[float](), list[float](), list[float]()
+        self._n_taken = self._n_preempted = 0
+
+    def take(self, *, first: bool = False) -> list[float]:
+        """Return a block's samples in milliseconds; the ``first`` of a visit begins with the cold call."""
+        begin = _usable_ms(self._sample())
+        if first and begin is not None:
+            self._cold.append(begin)
+        for _ in range((_MAX_SETTLE if first else self._settle) - 1):
+            self._sample()
+        samples = [self._sample() for _ in range(self._n)]
+        self._n_taken += len(samples)
+        self._n_preempted += sum(sample.preempted for sample in samples)
+        return [ms for ms in map(_usable_ms, samples) if ms is not None]
+
+    def keep(self, samples: Sequence[float], beside: Sequence[float]) -> None:
+        """Keep a block's samples, with what the reference took beside them."""
+        if beside:
+            self._warm += samples
+            self._beside += [float(np.median(beside))] * len(samples)
+
+    def found(self) -> Interleaved:
+        """Return what was kept. Raises ``RuntimeFailureError`` where nothing was."""
+        if not self._warm:
+            raise RuntimeFailureError(
+                f"all {self._n_taken} samples were disturbed: the machine is too busy to measure on; "
+                "end what else is running, then run the same command again"
+            )
+        samples = tuple(map(rounded_ms, self._warm))
+        n_dropped = self._n_taken - len(samples)
+        return Interleaved(
+            cold=Measurement(tuple(map(rounded_ms, self._cold)) or samples[:1]),
+            warm=Measurement(
+                samples, self._n_warmup, n_dropped, n_cpu_time=max(0, self._n_preempted - n_dropped)
+            ),
+            beside_ms=tuple(map(rounded_ms, self._beside)),
+        )
+
+    def _sample(self) -> Sample:
+        return self._watch.sample(self._run, self._synchronize)
+
+
+def _usable_ms(sample: Sample) -> float | None:
+    return sample.cpu_ms if sample.preempted else sample.wall_ms
+
+
+def _nothing() -> None:
+    return None
