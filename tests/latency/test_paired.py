@@ -103,8 +103,8 @@ def test_the_ledger_scales_each_visit_to_what_the_reference_took_in_the_middle_o
         ledger.take(
             {
                 "kind": "segment",
-                "anchor_ms": None,
-                "anchor_slowed": False,
+                "anchor_ms": 2.0 * slowness,
+                "anchor_slowed": slowness > 1,
                 "reference": "the middle one",
                 "visits": [
                     {"subject": subject_to_json(arch), **each.to_json()}

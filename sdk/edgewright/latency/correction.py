@@ -28,8 +28,10 @@ from edgewright.latency.records import NetCost
 from edgewright.latency.validation import NORMAL_95
 from edgewright.spaces.architecture import FloatArray
 
-# Unit of each feature, chosen so that coefficients are of the order of one.
-FEATURES = ("warm", "cold", "calls")
+# Their units are chosen so that coefficients are of the order of one. What every network has alike (its
+# input, its head) and what it has of each operator are off by different amounts: ``networks`` is 1 a
+# network, borne by its head.
+FEATURES = ("warm", "cold", "calls", "networks")
 # Of a network larger than the caches, an operator finds most of its data as a stranger's call left
 # it, and some as its predecessor just wrote it (measured on seven tables: docs/adr/0008).
 COLD_SHARE = 0.7
@@ -105,6 +107,8 @@ class Correction:
         if not isinstance(data, dict) or set(data) != keys:
             raise TableError(f"a correction needs exactly the keys {sorted(keys)}")
         coefficients = data["coefficients"]
+        if isinstance(coefficients, dict) and set(coefficients) == set(FEATURES[:-1]):
+            data, coefficients = _grown(data)  # a table made before that feature
         if not isinstance(coefficients, dict) or set(coefficients) != set(FEATURES):
             raise TableError(f"a correction needs coefficients of {', '.join(FEATURES)}")
         if not all(isinstance(value, (int, float)) and np.isfinite(value) for value in coefficients.values()):
@@ -113,6 +117,14 @@ class Correction:
         if data["noise"] is not None and covariance.shape != (len(FEATURES), len(FEATURES)):
             raise TableError(f"the covariance of a correction must be square in {', '.join(FEATURES)}")
         return cls(**{**data, "covariance": tuple(tuple(row) for row in data["covariance"])})
+
+
+def _grown(data: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Return the fields, and the coefficients among them, with a last feature that adds nothing."""
+    coefficients = {**data["coefficients"], FEATURES[-1]: 0.0}
+    n = len(FEATURES)
+    covariance = [[*row, 0.0] for row in data["covariance"]] + [[0.0] * n] if data["covariance"] else []
+    return {**data, "coefficients": coefficients, "covariance": covariance}, coefficients
 
 
 def cold_share(weight_bytes: float, cache_bytes: float) -> float:
@@ -139,6 +151,7 @@ def features(net: NetCost) -> dict[str, float]:
         "warm": net.warm_ms,
         "cold": net.cold_ms,
         "calls": 1e-2,  # 10 µs
+        "networks": 0.1 * net.is_head,  # 100 µs
     }
 
 
@@ -153,6 +166,7 @@ def fit(F: FloatArray, measured_ms: FloatArray, plain: Correction = NO_CORRECTIO
     prior = plain.vector
     W = F / measured_ms[:, None]  # (n, n_features), the ideal row sum is 1
     scale = np.sqrt((W**2).mean(axis=0))
+    scale = np.where(scale > 0, scale, 1.0)
     Z, residual = W / scale, 1 - W @ prior
     best: tuple[float, float, _Ridge] | None = None
     for ridge in _LAMBDAS:

@@ -25,7 +25,7 @@ class Visit(NamedTuple):
     Attributes:
         anchor_ms: of its segment; None where there was none.
         found: its samples.
-        reference: key of the network that took turns with it; None where none did.
+        reference: key of the network that is its segment's anchor; None where an operator is.
     """
 
     anchor_ms: float | None
@@ -35,7 +35,12 @@ class Visit(NamedTuple):
     @property
     def is_slowed(self) -> bool:
         """Whether samples had to be kept that others disturbed and no reference can mend."""
-        return bool(self.found.warm.throttled) if self.reference else is_slowed(self.found.warm)
+        return bool(self.found.warm.throttled) if self.is_paired else is_slowed(self.found.warm)
+
+    @property
+    def is_paired(self) -> bool:
+        """Whether a reference network took turns with it."""
+        return bool(self.found.beside_ms)
 
     def scaled(self, factor: float) -> Visit:
         """Return the visit as it would be on a core that is ``1 / factor`` times as slow."""
@@ -60,9 +65,8 @@ class Ledger:
     Attributes:
         visits: to each operator and network, in order of time.
         failures: reasons of what could not be built or run.
-        anchors: the anchor's latency and whether it was slowed, in order of time; apart for operators
-            and networks, since a call is not alike in turns with small things and with large ones.
-        beside_ms: what each reference network took, all through the profile.
+        anchors: the anchor's latency in each segment and whether it was slowed, in order of time; under
+            a reference network's key, that network's.
         seconds: that measuring took, over all processes.
     """
 
@@ -70,8 +74,7 @@ class Ledger:
         self.taint = taint
         self.visits: dict[Subject, list[Visit]] = defaultdict(list)
         self.failures: dict[Subject, str] = {}
-        self.anchors: dict[type[Subject], list[tuple[float, bool]]] = {Operator: [], Architecture: []}
-        self.beside_ms: dict[str, list[float]] = defaultdict(list)
+        self.anchors: dict[str | None, list[tuple[float, bool]]] = defaultdict(list)
         self.seconds = 0.0
 
     def take(self, record: Record) -> None:
@@ -80,43 +83,45 @@ class Ledger:
         if record["kind"] == "failure":
             self.failures[_subject(record["subject"])] = record["reason"]
         elif record["kind"] == "segment":
-            anchor_ms = record["anchor_ms"]
-            subjects = [_subject(item["subject"]) for item in record["visits"]]
-            if anchor_ms is not None and subjects:
-                self.anchors[type(subjects[0])].append((anchor_ms, record["anchor_slowed"]))
-            for subject, item in zip(subjects, record["visits"], strict=True):
-                found = Interleaved.from_json(item)
-                reference = record.get("reference") if found.beside_ms else None
-                self.visits[subject].append(Visit(anchor_ms, found, reference))
-                if reference:
-                    self.beside_ms[reference] += found.beside_ms
+            anchor_ms, reference = record["anchor_ms"], record.get("reference")
+            if anchor_ms is not None:
+                self.anchors[reference].append((anchor_ms, record["anchor_slowed"]))
+            for item in record["visits"]:
+                visit = Visit(anchor_ms, Interleaved.from_json(item), reference)
+                self.visits[_subject(item["subject"])].append(visit)
 
     def clean(self, subject: Subject) -> list[Visit]:
-        """Return the visits whose anchor was near its median and whose core nobody slowed."""
+        """Return the visits whose anchor was near its median and whose core nobody slowed.
+
+        Beside a reference network, only what held the whole machine back taints a visit.
+        """
         return [
             visit
             for visit in self.visits[subject]
             if not visit.is_slowed
-            and (visit.anchor_ms is None or abs(visit.anchor_ms / self._anchor_ms(subject) - 1) <= self.taint)
+            and (
+                visit.anchor_ms is None
+                or visit.is_paired
+                or abs(visit.anchor_ms / self._anchor_ms(visit) - 1) <= self.taint
+            )
         ]
 
     def usable(self, subject: Subject) -> Sequence[Visit]:
         """Return the clean visits; where there is none, all of them, scaled to the anchor's clean speed.
 
         What slows a core slows its anchor too, though not quite alike: such a visit keeps its count of
-        slowed samples, and its verdict is ``noisy``. Visits beside a reference network are scaled to
-        what the reference took in the middle of the profile.
+        slowed samples, and its verdict is ``noisy``. Visits beside a reference network are always scaled
+        to the reference's clean speed.
         """
         kept = self.clean(subject) or [
             visit
             if visit.anchor_ms is None
-            else visit.scaled(min(1.0, self._anchor_ms(subject) / visit.anchor_ms))
+            else visit.scaled(min(1.0, self._anchor_ms(visit) / visit.anchor_ms))
             for visit in self.visits[subject]
+            if not visit.is_paired
         ]
-        return [
-            visit.beside(float(np.median(self.beside_ms[visit.reference]))) if visit.reference else visit
-            for visit in kept
-        ]
+        kept = kept or self.visits[subject]
+        return [visit.beside(self._anchor_ms(visit)) if visit.is_paired else visit for visit in kept]
 
     def warm(self, subject: Subject) -> Measurement:
         """Return the warm samples of the usable visits."""
@@ -126,8 +131,8 @@ class Ledger:
         """Return the cold samples of the usable visits."""
         return Measurement.merge([visit.found.cold for visit in self.usable(subject)])
 
-    def _anchor_ms(self, subject: Subject) -> float:
-        anchors = self.anchors[type(subject)]
+    def _anchor_ms(self, visit: Visit) -> float:
+        anchors = self.anchors[visit.reference]
         clean = [ms for ms, slowed in anchors if not slowed]
         return float(np.median(clean or [ms for ms, _ in anchors]))
 

@@ -272,7 +272,7 @@ def measure(
                 break
             if elapsed_ms > config.max_time_ms * _PATIENCE:
                 break
-    return _measurement(samples, n_warmup, min_samples=max(_FEW, config.min_samples // 4))
+    return kept_samples(samples, n_warmup, min_samples=max(_FEW, config.min_samples // 4))
 
 
 def measure_interleaved(
@@ -332,8 +332,8 @@ def measure_interleaved(
     least = max(_FEW, rounds // 4)
     return [
         Interleaved(
-            _measurement(cold[i], n_warmup[i], min_samples=least),
-            _measurement(warm[i], n_warmup[i], min_samples=least),
+            kept_samples(cold[i], n_warmup[i], min_samples=least),
+            kept_samples(warm[i], n_warmup[i], min_samples=least),
         )
         for i in range(len(runs))
     ]
@@ -361,7 +361,7 @@ def _is_tight(samples: Sequence[float], share: float) -> bool:
     return interval_ms(samples) <= share * float(np.median(samples))
 
 
-def _measurement(samples: Sequence[Sample], n_warmup: int, *, min_samples: int) -> Measurement:
+def kept_samples(samples: Sequence[Sample], n_warmup: int, *, min_samples: int) -> Measurement:
     """Return the measurement of the samples that may be kept.
 
     On a machine with more work than cores no call may be left alone for long. Where too few clean

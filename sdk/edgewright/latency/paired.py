@@ -4,7 +4,7 @@ What slows a shared machine slows all that runs on it, for seconds on end and by
 network's own samples cannot tell that from a slow network. A reference network that is timed a few
 milliseconds before and after tells it: both slow down by about the same factor. On a virtual
 machine of two processors with busy neighbours, medians of eight visits to a network repeated to
-8 %, their ratios to the reference to 1 % (``docs/adr/0010-networks-beside-a-reference.md``).
+8 %, their ratios to the reference to 1 % (``docs/adr/0011-networks-beside-a-reference.md``).
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ from edgewright.errors import RuntimeFailureError
 from edgewright.latency.measure import (
     Interleaved,
     Measurement,
+    kept_samples,
     no_garbage_collection,
     rounded_ms,
     warm_up,
@@ -72,14 +73,12 @@ def measure_paired(
         for _ in range(rounds):
             for index in rng.permutation(len(runs)):
                 before = beside.take(first=True)
-                beside.keep(before, before)
                 for turn in range(TURNS):
                     own = blocks[index].take(first=turn == 0)
                     after = beside.take()
-                    beside.keep(after, after)
                     blocks[index].keep(own, [*before, *after])
                     before = after
-    return [block.found() for block in blocks]
+    return [block.found() for block in blocks[:-1]] + [beside.found_alone()]
 
 
 class _Blocks:
@@ -92,7 +91,7 @@ class _Blocks:
         self._settle = min(_MAX_SETTLE, math.ceil(_SETTLE_MS / each_ms))
         self._n = max(_MIN_BLOCK, min(_MAX_BLOCK, math.ceil(_BLOCK_MS / each_ms)))
         self._cold, self._warm, self._beside = list[float](), list[float](), list[float]()
-        self._n_taken = self._n_preempted = 0
+        self._taken = list[Sample]()
 
     def take(self, *, first: bool = False) -> list[float]:
         """Return a block's samples in milliseconds; the ``first`` of a visit begins with the cold call."""
@@ -102,8 +101,7 @@ class _Blocks:
         for _ in range((_MAX_SETTLE if first else self._settle) - 1):
             self._sample()
         samples = [self._sample() for _ in range(self._n)]
-        self._n_taken += len(samples)
-        self._n_preempted += sum(sample.preempted for sample in samples)
+        self._taken += samples
         return [ms for ms in map(_usable_ms, samples) if ms is not None]
 
     def keep(self, samples: Sequence[float], beside: Sequence[float]) -> None:
@@ -116,18 +114,22 @@ class _Blocks:
         """Return what was kept. Raises ``RuntimeFailureError`` where nothing was."""
         if not self._warm:
             raise RuntimeFailureError(
-                f"all {self._n_taken} samples were disturbed: the machine is too busy to measure on; "
+                f"all {len(self._taken)} samples were disturbed: the machine is too busy to measure on; "
                 "end what else is running, then run the same command again"
             )
         samples = tuple(map(rounded_ms, self._warm))
-        n_dropped = self._n_taken - len(samples)
+        n_dropped = len(self._taken) - len(samples)
+        n_cpu_time = max(0, sum(sample.preempted for sample in self._taken) - n_dropped)
         return Interleaved(
             cold=Measurement(tuple(map(rounded_ms, self._cold)) or samples[:1]),
-            warm=Measurement(
-                samples, self._n_warmup, n_dropped, n_cpu_time=max(0, self._n_preempted - n_dropped)
-            ),
+            warm=Measurement(samples, self._n_warmup, n_dropped, n_cpu_time=n_cpu_time),
             beside_ms=tuple(map(rounded_ms, self._beside)),
         )
+
+    def found_alone(self) -> Interleaved:
+        """Return all samples by the rules of those that have nothing beside them."""
+        warm = kept_samples(self._taken, self._n_warmup, min_samples=max(1, len(self._taken) // 10))
+        return Interleaved(Measurement(tuple(map(rounded_ms, self._cold)) or warm.samples_ms[:1]), warm)
 
     def _sample(self) -> Sample:
         return self._watch.sample(self._run, self._synchronize)

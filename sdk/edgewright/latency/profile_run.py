@@ -183,7 +183,7 @@ class ProfileRun:
             self._finish(
                 {
                     "kind": "segment",
-                    "anchor_ms": anchor.median_ms if is_anchored and not reference else None,
+                    "anchor_ms": anchor.median_ms if is_anchored else None,
                     "anchor_slowed": is_slowed(anchor),
                     **({"reference": subject_key(reference)} if reference else {}),
                     "visits": [{"subject": subject_to_json(s), **r.to_json()} for s, r in own],
@@ -297,7 +297,7 @@ class ProfileRun:
                 for subject, reason in found.failures.items()
                 if isinstance(subject, Operator)
             },
-            anchor=Anchor(self.anchor, tuple(ms for ms, _ in found.anchors[Operator])),
+            anchor=Anchor(self.anchor, tuple(ms for ms, _ in found.anchors[None])),
             networks=self.records(),
         )
 

@@ -42,10 +42,12 @@ class NetCost(NamedTuple):
     Attributes:
         warm_ms: of warm calls.
         cold_ms: of cold calls.
+        is_head: whether it is the one that every network ends with.
     """
 
     warm_ms: float
     cold_ms: float
+    is_head: bool = False
 
 
 @dataclass(frozen=True, slots=True)

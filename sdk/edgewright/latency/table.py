@@ -147,7 +147,8 @@ class LatencyTable:
             before = self.entries[lead]
             less = [before.warm.median_ms, before.cold.median_ms]
             found = [max(whole - part, 0.05 * whole) for whole, part in zip(found, less, strict=True)]
-        return NetCost(*found)
+        warm_ms, cold_ms = found
+        return NetCost(warm_ms, cold_ms, operator.kind == "head")
 
     def require_space(self, space: Space) -> None:
         """Raise ``MissingEntryError`` unless the table covers ``space``.
