@@ -28,10 +28,9 @@ from edgewright.latency.records import NetCost
 from edgewright.latency.validation import NORMAL_95
 from edgewright.spaces.architecture import FloatArray
 
-# Their units are chosen so that coefficients are of the order of one. What every network has alike (its
-# input, its head) and what it has of each operator are off by different amounts: ``networks`` is 1 a
-# network, borne by its head.
-FEATURES = ("warm", "cold", "calls", "networks")
+# Their units are chosen so that coefficients are of the order of one. How long weights take to arrive is
+# neither what a loop shows, which keeps them in a cache, nor what a cold call does: hence ``weights``.
+FEATURES = ("warm", "cold", "calls", "weights")
 # Of a network larger than the caches, an operator finds most of its data as a stranger's call left
 # it, and some as its predecessor just wrote it (measured on seven tables: docs/adr/0008).
 COLD_SHARE = 0.7
@@ -151,7 +150,7 @@ def features(net: NetCost) -> dict[str, float]:
         "warm": net.warm_ms,
         "cold": net.cold_ms,
         "calls": 1e-2,  # 10 µs
-        "networks": 0.1 * net.is_head,  # 100 µs
+        "weights": 1e-7 * net.n_weights,  # 0.1 ms a million
     }
 
 

@@ -42,12 +42,12 @@ class NetCost(NamedTuple):
     Attributes:
         warm_ms: of warm calls.
         cold_ms: of cold calls.
-        is_head: whether it is the one that every network ends with.
+        n_weights: learned parameters; 0 of the head, whose weights every network has alike.
     """
 
     warm_ms: float
     cold_ms: float
-    is_head: bool = False
+    n_weights: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -148,7 +148,7 @@ class LatencyTable:
             less = [before.warm.median_ms, before.cold.median_ms]
             found = [max(whole - part, 0.05 * whole) for whole, part in zip(found, less, strict=True)]
         warm_ms, cold_ms = found
-        return NetCost(warm_ms, cold_ms, operator.kind == "head")
+        return NetCost(warm_ms, cold_ms, 0 if operator.kind == "head" else operator.params)
 
     def require_space(self, space: Space) -> None:
         """Raise ``MissingEntryError`` unless the table covers ``space``.
