@@ -9,7 +9,7 @@ that load.
     python benchmarks/bench_latency.py --runtime onnxruntime --space mobilenetv3-w1.0 \
         --networks 100 --json latency.json
 
-Six to twelve minutes on two cores. The last line printed is one JSON object with the errors.
+Seven to fifteen minutes on two cores. The last line printed is one JSON object with the errors.
 ``--json`` also has the conditions, the fit by other numbers of networks, and every network.
 """
 
@@ -157,6 +157,22 @@ def networks(table: LatencyTable, space: MobileSpace) -> list[dict[str, Any]]:
     ]
 
 
+def result(table: LatencyTable, config: Config) -> dict[str, Any]:
+    """Return conditions, errors, the fit by other numbers of networks, and every network."""
+    space = find_space(config.space)
+    return {
+        "benchmark": "bench_latency",
+        "load": config.load,
+        "seed": config.seed,
+        **{key: value for key, value in table.summary().items() if key != "validation"},
+        "gauge_ns": table.settings.get("gauge_ns"),
+        "errors": errors(table),
+        "validation": table.validation.to_json() if table.validation else None,
+        "by_fit_size": by_fit_size(table, space, config.seed),
+        "networks": networks(table, space),
+    }
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
@@ -167,30 +183,17 @@ def main() -> None:
     parser.add_argument("--precision", default="fp32")
     parser.add_argument("--load", type=int, default=0, help="busy processes beside it")
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--table", type=Path, help="keep the table here")
     parser.add_argument("--json", type=Path, help="write conditions, errors and every network here")
     given = parser.parse_args()
     config = Config(given.runtime, given.space, given.networks, given.precision, given.load, given.seed)
-    space = find_space(config.space)
     with TemporaryDirectory() as folder:
         table = measure(config, Path(folder))
-    found = errors(table)
+    if given.table:
+        table.save(given.table)
     if given.json:
-        summary = table.summary()
-        write_json(
-            given.json,
-            {
-                "benchmark": "bench_latency",
-                "load": config.load,
-                "seed": config.seed,
-                **{key: value for key, value in summary.items() if key != "validation"},
-                "gauge_ns": table.settings.get("gauge_ns"),
-                "errors": found,
-                "validation": table.validation.to_json() if table.validation else None,
-                "by_fit_size": by_fit_size(table, space, config.seed),
-                "networks": networks(table, space),
-            },
-        )
-    print(json.dumps(found))
+        write_json(given.json, result(table, config))
+    print(json.dumps(errors(table)))
 
 
 if __name__ == "__main__":
