@@ -24,7 +24,8 @@ from edgewright.pipeline.train import VAL_FRACTION
 from edgewright.spaces import Architecture, MobileSpace, find_space
 from edgewright.training.data import ImageData
 from edgewright.training.log import read_log
-from edgewright.training.loop import TrainProgress, train_network
+from edgewright.training.loop import TrainProgress
+from edgewright.training.single import train_network
 from edgewright.training.uniform import scale_widths
 
 

@@ -74,3 +74,14 @@ def test_damaged_weights_are_refused(edgewright, trained_only):
     command = ("compile", trained_only, "--pick", "smallest", "--for", "cpu")
     edgewright(*command).refusal(2, "supernet.safetensors")
     assert not list(trained_only.glob("artifacts/**/model.*"))
+
+
+def test_a_network_is_fine_tuned_where_asked_for(edgewright, own_run):
+    command = ("compile", own_run, "--pick", "smallest", "--for", "cpu", "--fine-tune", "1")
+    found = edgewright(*command, "--json").json()
+    assert found["id"] == "smallest-tuned"
+    assert found["fine_tuned"]["epochs"] == 1
+    assert found["fine_tuned"]["after"] >= found["fine_tuned"]["before"]
+    assert "fine-tuned, the best epoch of 1: validation accuracy" in edgewright(*command).out
+    assert "fine_tuned" not in edgewright(*command[:-2], "--json").json()
+    edgewright(*command[:-1], "-1").refusal(2, "--fine-tune", "greater than or equal to 0")

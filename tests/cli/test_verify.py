@@ -21,6 +21,14 @@ def test_verify_puts_predicted_measured_budget_and_accuracy_side_by_side(edgewri
     )
 
 
+def test_finalists_can_be_fine_tuned_first(edgewright, own_run):
+    command = ("verify", own_run, "--finalists", "1", "--fine-tune", "1", "--json")
+    rows = edgewright(*command).json()["finalists"]
+    assert [row["parity"] for row in rows] == ["passed", "passed"]
+    assert all("-tuned/" in row["artifact"] for row in rows)
+    assert all("the best epoch of 1: validation accuracy" in row["note"] for row in rows)
+
+
 def test_a_violated_budget_is_status_3_and_says_by_how_much(edgewright, own_run):
     path = own_run / "searches" / "default" / "search.json"
     described = json.loads(path.read_text())

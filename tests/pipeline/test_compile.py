@@ -7,10 +7,12 @@ import torch
 
 from edgewright.backends.parity import check_parity
 from edgewright.devices.profile import DeviceProfile
-from edgewright.errors import ParityError
+from edgewright.errors import ParityError, UsageError
 from edgewright.pipeline.compile import compile_architecture, compile_pick
 from edgewright.pipeline.front import load_front
 from edgewright.pipeline.trained import TrainedRun
+from edgewright.pipeline.tune import LR_SHARE, tuning_config
+from edgewright.training.log import read_log
 
 
 def test_the_file_computes_what_the_network_does(chain, own_run):
@@ -73,3 +75,31 @@ def test_the_manifest_holds_what_a_device_needs(chain, own_run):
     assert told["precision"] == "int8"
     assert told["file"] == made.path.name
     assert "of the range" in made.text()
+
+
+def test_a_fine_tuned_network_lies_beside_the_one_with_inherited_weights(own_run):
+    plain = compile_pick(own_run, "1", "cpu")
+    tuned = compile_pick(own_run, "1", "cpu", fine_tune=2)
+    assert (plain.id, tuned.id) == ("1", "1-tuned")
+    assert plain.path.is_file()
+    assert tuned.parity.status == "passed"
+    assert tuned.fine_tuned.epochs == 2
+    assert tuned.fine_tuned.after >= tuned.fine_tuned.before
+    assert "the best epoch of 2: validation accuracy" in tuned.text()
+    (folder,) = (own_run / "finetuned").iterdir()
+    assert len(read_log(folder)) == 2
+    made = tuned.path.stat().st_mtime_ns
+    assert compile_pick(own_run, "1", "cpu", fine_tune=2) == tuned
+    assert tuned.path.stat().st_mtime_ns == made, "kept"
+    other = compile_pick(own_run, "1", "litert", fine_tune=2)
+    assert other.fine_tuned == tuned.fine_tuned
+    assert len(list((own_run / "finetuned").iterdir())) == 1, "trained once for all devices"
+
+
+def test_fine_tuning_is_as_the_supernet_was_trained_at_a_tenth_of_its_rate(own_run):
+    trained = TrainedRun.open(own_run)
+    config = tuning_config(trained, 3)
+    assert (config.epochs, config.optimizer, config.batch_size) == (3, "adamw", 16)
+    assert config.lr == pytest.approx(trained.folder.description["training"]["lr"] * LR_SHARE)
+    with pytest.raises(UsageError, match="at least 1 epoch, got -1"):
+        compile_pick(own_run, "1", "cpu", fine_tune=-1)

@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from edgewright.cli.console import Console
-from edgewright.cli.options import AsJson, Name, Precision, Run
+from edgewright.cli.options import AsJson, FineTune, Name, Precision, Run
 
 
 def compile(
@@ -18,6 +18,7 @@ def compile(
     ],
     device: Annotated[str, typer.Option("--for", help="The device that it will run on.", show_default=False)],
     precision: Precision = None,
+    fine_tune: FineTune = 0,
     name: Name = "default",
     as_json: AsJson = False,
 ) -> None:
@@ -25,5 +26,7 @@ def compile(
     from edgewright.pipeline.compile import compile_pick
 
     console = Console(as_json)
-    compiled = compile_pick(run, pick, device, precision=precision, name=name, progress=console)
+    compiled = compile_pick(
+        run, pick, device, precision=precision, name=name, fine_tune=fine_tune, progress=console
+    )
     console.result(compiled.to_json(), compiled.text())

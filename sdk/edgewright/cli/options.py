@@ -21,4 +21,13 @@ Seed = Annotated[int, typer.Option(help="Every random choice flows from it.", mi
 Precision = Annotated[
     str | None, typer.Option(help="fp32, fp16 or int8; the device profile's first where not given.")
 ]
+FineTune = Annotated[
+    int,
+    typer.Option(
+        min=0,
+        metavar="EPOCHS",
+        help="Train each network on alone for so many epochs before it is compiled; the best one on the "
+        "validation images is kept. 0 leaves the supernet's weights.",
+    ),
+]
 DEFAULT_TABLES = Path("latency_tables")

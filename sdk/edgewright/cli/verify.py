@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from edgewright.cli.console import Console
-from edgewright.cli.options import AsJson, Name, Run
+from edgewright.cli.options import AsJson, FineTune, Name, Run
 
 
 def verify(
@@ -15,6 +15,7 @@ def verify(
     finalists: Annotated[
         int, typer.Option(min=1, max=20, help="How many networks are compiled and measured.")
     ] = 3,
+    fine_tune: FineTune = 0,
     name: Name = "default",
     as_json: AsJson = False,
 ) -> None:
@@ -22,5 +23,5 @@ def verify(
     from edgewright.pipeline.verify import verify_run
 
     console = Console(as_json)
-    verification = verify_run(run, name=name, finalists=finalists, progress=console)
+    verification = verify_run(run, name=name, finalists=finalists, fine_tune=fine_tune, progress=console)
     console.result(verification.to_json(), verification.text(), verification.require)

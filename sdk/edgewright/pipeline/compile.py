@@ -1,6 +1,6 @@
 """Compile a network of a run for a device, and check the file against torch on real images.
 
-1. Extract the subnet with inherited weights and calibrate its BatchNorm.
+1. Extract the subnet with inherited weights and calibrate its BatchNorm; fine-tune it where asked for.
 2. Export it beside its place; int8 is calibrated on training images.
 3. Run the file on test images and compare with torch; a file that disagrees is deleted.
 4. Move it into ``RUN/artifacts/<id>/<device>-<precision>/`` and describe it in ``model.json``.
@@ -9,7 +9,7 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -23,14 +23,38 @@ from edgewright.pipeline.front import load_front
 from edgewright.pipeline.progress import SILENT, Progress
 from edgewright.pipeline.tables import choose_precision
 from edgewright.pipeline.trained import TrainedRun
+from edgewright.pipeline.tune import tuned_network, tuning_config
 from edgewright.spaces import Architecture
+from edgewright.training.config import TrainConfig
 
 if TYPE_CHECKING:
+    from torch import nn
+
     from edgewright.backends.base import Exporter
 
 SCHEMA = 1
 N_TEST = 1000  # images that the compiled file is judged on; a per cent of accuracy is ten of them
 N_CALIBRATION = 128  # images that int8 ranges are taken from
+
+
+@dataclass(frozen=True, slots=True)
+class FineTuned:
+    """What fine-tuning did to a network.
+
+    Attributes:
+        epochs: that were trained.
+        before: validation top-1 with inherited weights, 0 to 1.
+        after: validation top-1 of the epoch that was kept.
+    """
+
+    epochs: int
+    before: float
+    after: float
+
+    def text(self) -> str:
+        """Return a line for a terminal."""
+        found = f"validation accuracy {self.after:.2%}, {self.before:.2%} before"
+        return f"fine-tuned, the best epoch of {self.epochs}: {found}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +68,7 @@ class Compiled:
         precision: of the artifact.
         parity: how it compares with torch, and both accuracies.
         size_bytes: of the file.
+        fine_tuned: what fine-tuning gave; ``None`` where the weights are the supernet's.
     """
 
     id: str
@@ -52,6 +77,7 @@ class Compiled:
     precision: str
     parity: ParityReport
     size_bytes: int
+    fine_tuned: FineTuned | None = None
 
     @property
     def manifest(self) -> Path:
@@ -68,12 +94,14 @@ class Compiled:
             "precision": self.precision,
             "size_bytes": self.size_bytes,
             "parity": self.parity.to_json(),
-        }
+        } | ({} if self.fine_tuned is None else {"fine_tuned": asdict(self.fine_tuned)})
 
     def text(self) -> str:
         """Return lines for a terminal."""
         p = self.parity
         lines = [f"{self.path}: {self.size_bytes / 1e6:.3f} MB, {self.precision}"]
+        if self.fine_tuned is not None:
+            lines.append(self.fine_tuned.text())
         if p.accuracy is not None and p.relative is not None and p.top1_agreement is not None:
             lines.append(
                 f"against torch on {p.n} test images: {p.status}, largest difference {p.relative:.1e} of the "
@@ -92,6 +120,7 @@ def compile_pick(
     *,
     precision: str | None = None,
     name: str = "default",
+    fine_tune: int = 0,
     progress: Progress = SILENT,
 ) -> Compiled:
     """Compile a network that a user names.
@@ -102,6 +131,7 @@ def compile_pick(
         device: a profile's name, alias or path.
         precision: the profile's first where ``None``.
         name: of the search.
+        fine_tune: epochs that the network is trained on alone before; see ``edgewright.training.tuning``.
         progress: told what is done.
 
     Raises:
@@ -115,10 +145,11 @@ def compile_pick(
     trained = TrainedRun.open(root, progress=progress)
     ends = {"smallest": trained.space.smallest, "largest": trained.space.largest}
     if pick in ends:
-        return compile_architecture(trained, pick, ends[pick](), profile, chosen, progress=progress)
-    arch = load_front(root, name).find(pick).architecture
-    label = trained.folder.subnet_label(name, pick)
-    return compile_architecture(trained, label, arch, profile, chosen, progress=progress)
+        arch, label = ends[pick](), pick
+    else:
+        arch = load_front(root, name).find(pick).architecture
+        label = trained.folder.subnet_label(name, pick)
+    return compile_architecture(trained, label, arch, profile, chosen, fine_tune=fine_tune, progress=progress)
 
 
 def compile_architecture(
@@ -128,6 +159,7 @@ def compile_architecture(
     profile: DeviceProfile,
     precision: str,
     *,
+    fine_tune: int = 0,
     progress: Progress = SILENT,
 ) -> Compiled:
     """Compile one architecture; a file that is there already and still right is kept.
@@ -138,6 +170,7 @@ def compile_architecture(
         arch: its choices.
         profile: the device.
         precision: one that the device offers.
+        fine_tune: epochs that the network is trained on alone before.
         progress: told what is done.
 
     Raises:
@@ -146,9 +179,11 @@ def compile_architecture(
         ParityError: the compiled file disagrees with torch; it is not kept.
     """
     writer = device_exporter(profile)
+    config = tuning_config(trained, fine_tune) if fine_tune else None
+    subnet = subnet if config is None else f"{subnet}-tuned"
     folder = trained.folder.artifact_folder(subnet, profile.name, precision)
     path = folder / f"model{writer.suffix}"
-    key = {
+    key: dict[str, Any] = {
         "encoding": [int(v) for v in trained.space.encode(arch)],
         "space_digest": trained.space.digest,
         "weights": file_digest(trained.folder.weights),
@@ -156,11 +191,14 @@ def compile_architecture(
         "compute_capability": profile.compute_capability,
         "edgewright": edgewright.__version__,
     }
+    if config is not None:
+        key["fine_tuned"] = config.identity()
     if (kept := _kept(path, key)) is not None:
-        return Compiled(subnet, path, profile, precision, kept, path.stat().st_size)
+        parity, tuned = kept
+        return Compiled(subnet, path, profile, precision, parity, path.stat().st_size, tuned)
     side = arch.resolution
+    network, tuned = _network(trained, subnet, arch, config, progress)
     with progress.task(f"compiling network {subnet} for {profile.name}, {precision}"):
-        network = trained.network(arch)
         # A folder on the same disk: what fails the check is never seen under its final name.
         fresh = folder / f".{os.getpid()}{writer.suffix}"
         try:
@@ -179,9 +217,18 @@ def compile_architecture(
             fresh.replace(path)
         finally:
             fresh.unlink(missing_ok=True)
-    compiled = Compiled(subnet, path, profile, precision, parity, path.stat().st_size)
+    compiled = Compiled(subnet, path, profile, precision, parity, path.stat().st_size, tuned)
     write_json(compiled.manifest, _manifest(compiled, trained, arch, key))
     return compiled
+
+
+def _network(
+    trained: TrainedRun, label: str, arch: Architecture, config: TrainConfig | None, progress: Progress
+) -> tuple[nn.Module, FineTuned | None]:
+    if config is None:
+        return trained.network(arch), None
+    tuned = tuned_network(trained, label, arch, config, progress=progress)
+    return tuned.network, FineTuned(config.epochs, tuned.before.top1, tuned.after.top1)
 
 
 def device_exporter(profile: DeviceProfile) -> Exporter:
@@ -203,15 +250,17 @@ def _parity(
     )
 
 
-def _kept(path: Path, key: dict[str, Any]) -> ParityReport | None:
-    """Return the parity of an artifact that was made from the same inputs and is unharmed."""
+def _kept(path: Path, key: dict[str, Any]) -> tuple[ParityReport, FineTuned | None] | None:
+    """Return what is known of an artifact that was made from the same inputs and is unharmed."""
     manifest = path.with_suffix(".json")
     if not (path.is_file() and manifest.is_file()):
         return None
     try:
         old = read_json(manifest, what="manifest", mend="compile again", error=RunError)
         same = old["key"] == key and old["sha256"] == file_digest(path)
-        return ParityReport(**old["parity"]) if same else None
+        tuned = old.get("fine_tuned")
+        found = ParityReport(**old["parity"]), None if tuned is None else FineTuned(**tuned)
+        return found if same else None
     except (RunError, KeyError, TypeError):
         return None  # harmed: it is compiled anew
 
@@ -242,4 +291,4 @@ def _manifest(
         },
         "classes": list(data.classes),
         "parity": compiled.parity.to_json(),
-    }
+    } | ({} if compiled.fine_tuned is None else {"fine_tuned": asdict(compiled.fine_tuned)})

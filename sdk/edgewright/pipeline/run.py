@@ -7,6 +7,7 @@
     ├── checkpoint…                the last finished epoch, while training
     ├── supernet.safetensors       the weights, when training is done
     ├── searches/<name>/           archive.sqlite, search.json, verification.json
+    ├── finetuned/<key>/           network.safetensors, train.jsonl: a network trained on alone
     ├── artifacts/<id>/<device>-<precision>/model.<suffix> + model.json
     └── report.html
 """
@@ -150,6 +151,10 @@ class RunFolder:
     def subnet_label(self, name: str, pick: str) -> str:
         """Return what names the artifacts of a search's network: its id, and the search if it has a name."""
         return pick if name == DEFAULT_SEARCH else f"{name}-{pick}"
+
+    def tuned_folder(self, key: str) -> Path:
+        """Return the folder of a fine-tuned network, by the digest of what decides its weights."""
+        return self.root / "finetuned" / key[:16]
 
     def artifact_folder(self, subnet: str, device: str, precision: str) -> Path:
         """Return the folder of a compiled subnet."""

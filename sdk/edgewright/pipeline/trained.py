@@ -65,8 +65,8 @@ class TrainedRun:
         """The search space."""
         return self.folder.space
 
-    def network(self, arch: Architecture) -> nn.Module:
-        """Return a subnet as a plain module with inherited weights, BatchNorm calibrated."""
+    def network(self, arch: Architecture) -> nn.Sequential:
+        """Return a subnet as plain layers with inherited weights, BatchNorm calibrated."""
         return calibrated_subnet(self.supernet, arch, self.data)
 
     def evaluate(self, arch: Architecture, split: str = "val") -> Evaluation:

@@ -93,9 +93,21 @@ class Verification:
 
 
 def verify_run(
-    root: Path, *, name: str = "default", finalists: int = 3, progress: Progress = SILENT
+    root: Path,
+    *,
+    name: str = "default",
+    finalists: int = 3,
+    fine_tune: int = 0,
+    progress: Progress = SILENT,
 ) -> Verification:
     """Compile the finalists of a search for each of its devices and measure the files.
+
+    Args:
+        root: a run folder.
+        name: of the search.
+        finalists: how many networks.
+        fine_tune: epochs that each is trained on alone before it is compiled.
+        progress: told what is done.
 
     Raises:
         RunError: the run has no such search.
@@ -128,6 +140,7 @@ def verify_run(
                         precision,
                         gauge_ns,
                         described["asked"],
+                        fine_tune,
                         progress,
                     )
                 )
@@ -146,6 +159,7 @@ def _verified(
     precision: str,
     gauge_ns: float,
     asked: dict[str, float],
+    fine_tune: int,
     progress: Progress,
 ) -> Finalist:
     row = Finalist(
@@ -158,7 +172,7 @@ def _verified(
     )
     try:
         compiled = compile_architecture(
-            trained, label, member.architecture, profile, precision, progress=progress
+            trained, label, member.architecture, profile, precision, fine_tune=fine_tune, progress=progress
         )
     except ParityError as error:
         return replace(row, parity="failed", parity_detail=str(error))
@@ -174,12 +188,15 @@ def _verified(
         parity_detail=parity.reason or f"differs by {parity.relative:.1e} of the range, {parity.n} images",
         size_bytes=compiled.size_bytes,
     )
+    if compiled.fine_tuned is not None:
+        row = replace(row, note=compiled.fine_tuned.text())
     try:
         found = bench_artifact(compiled.path, profile, gauge_ns=gauge_ns, progress=progress)
     except DeviceUnavailableError as error:
-        return replace(row, note=str(error))
+        return replace(row, note="; ".join(filter(None, [row.note, str(error)])))
     measured, footprint = found.measurement, found.footprint
     notes = [
+        row.note,
         f"{found.verdict}: {found.verdict_reason}" if found.verdict_reason else "",
         found.footprint_reason,
     ]

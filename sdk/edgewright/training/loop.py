@@ -26,15 +26,11 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import torch
-from safetensors import SafetensorError
-from safetensors.torch import load_file as load_tensors
-from safetensors.torch import save as tensors_to_bytes
 from torch import Tensor, nn
 
 from edgewright import __version__
 from edgewright.errors import DataError, RunError
-from edgewright.files import file_digest, write_bytes
-from edgewright.spaces.architecture import Architecture
+from edgewright.files import file_digest
 from edgewright.spaces.mobile import MobileSpace
 from edgewright.supernet import weights
 from edgewright.supernet.supernet import Supernet
@@ -57,10 +53,8 @@ from edgewright.training.recipe import Recipe
 from edgewright.training.sandwich import SandwichRecipe
 from edgewright.training.shared_norm import SharedBatchNorm
 from edgewright.training.shrinking import ShrinkingRecipe
-from edgewright.training.uniform import FixedRecipe
 
 SUPERNET_NAME = "supernet.safetensors"
-NETWORK_NAME = "network.safetensors"
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,13 +108,13 @@ def train(
         ProcessFailedError: another process raised one of these.
         ProcessLostError: another process has ended; the last checkpoint is intact.
     """
-    _require_classes(space, data)
+    require_classes(space, data)
     supernet = Supernet(space, seed=config.seed)
     recipe: Recipe = (
         SandwichRecipe(supernet, config) if config.recipe == "sandwich" else ShrinkingRecipe(supernet, config)
     )
     identity = {"space": space.digest, "data": data.digest} | config.identity()
-    run = _Run(recipe, data, config, out, identity, progress, on_epoch, group)
+    run = Run(recipe, data, config, out, identity, progress, on_epoch, group)
     result = out / SUPERNET_NAME
     if run.train_all():
         run.finish(result, lambda: weights.save(supernet, result))
@@ -131,50 +125,8 @@ def train(
     return supernet.eval()
 
 
-def train_network(
-    space: MobileSpace,
-    arch: Architecture,
-    data: ImageData,
-    config: TrainConfig,
-    out: Path,
-    *,
-    progress: Callable[[TrainProgress], None] | None = None,
-    on_epoch: Callable[[EpochReport], None] | None = None,
-    group: Group = ALONE,
-) -> nn.Sequential:
-    """Train one network alone and return it in evaluation mode; resumes what ``out`` holds.
-
-    The result is ``out/network.safetensors``. Arguments and errors are those of :func:`train`.
-
-    Raises:
-        ArchitectureError: ``arch`` is not of ``space``.
-    """
-    _require_classes(space, data)
-    recipe = FixedRecipe(space, arch, config)
-    encoding = space.encode(arch).tolist()
-    identity = {"space": space.digest, "data": data.digest, "network": encoding} | config.identity()
-    run = _Run(recipe, data, config, out, identity, progress, on_epoch, group)
-    result, network = out / NETWORK_NAME, recipe.network
-
-    def save() -> None:
-        state = {name: tensor.contiguous() for name, tensor in network.state_dict().items()}
-        write_bytes(result, tensors_to_bytes(state))
-
-    def load() -> Mapping[str, Tensor]:
-        try:
-            network.load_state_dict(load_tensors(result))
-        except (OSError, SafetensorError, RuntimeError) as error:
-            raise RunError(f"{result} cannot be read ({error}); delete {out} and train again") from error
-        return network.state_dict()
-
-    if run.train_all():
-        run.finish(result, save)
-    else:
-        network.load_state_dict(dict(group.first(load)))
-    return network.eval()
-
-
-def _require_classes(space: MobileSpace, data: ImageData) -> None:
+def require_classes(space: MobileSpace, data: ImageData) -> None:
+    """Raise ``DataError`` unless the data has as many classes as the space."""
     if space.n_classes != data.n_classes:
         raise DataError(
             f"the data has {data.n_classes} classes, space {space.name} {space.n_classes}; "
@@ -190,7 +142,7 @@ class _Epoch(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True)
-class _Run:
+class Run:
     """One run of the loop; see :func:`train` for the fields."""
 
     recipe: Recipe

@@ -46,31 +46,38 @@ def scale_widths(space: MobileSpace, factor: float) -> MobileSpace:
     )
 
 
-class FixedRecipe:
-    """Ordinary training of one network at its own resolution.
-
-    Args:
-        space: holds the network.
-        arch: the network.
-        config: of the run; ``recipe`` and ``n_random`` play no part.
+def fresh_network(space: MobileSpace, arch: Architecture, *, seed: int) -> nn.Sequential:
+    """Return a network to train from scratch: residual blocks start as identities, as in the supernet.
 
     Raises:
         ArchitectureError: ``arch`` is not of ``space``.
     """
+    network = network_from_architecture(space, arch, seed=seed)
+    with torch.no_grad():
+        for block in network:
+            if isinstance(block, InvertedResidual) and block.residual:
+                norm = block.project[1]
+                assert isinstance(norm, nn.BatchNorm2d)
+                norm.weight.zero_()
+    return network
 
-    def __init__(self, space: MobileSpace, arch: Architecture, config: TrainConfig) -> None:
-        self.arch = arch
+
+class FixedRecipe:
+    """Ordinary training of one network at its own resolution.
+
+    Args:
+        network: plain layers, as ``network_from_architecture`` returns them; is trained in place.
+        resolution: of its images.
+        config: of the run; ``recipe`` and ``n_random`` play no part.
+    """
+
+    def __init__(self, network: nn.Sequential, resolution: int, config: TrainConfig) -> None:
+        self.network = network
         self.config = config
-        self.network = network_from_architecture(space, arch, seed=config.seed)
-        head = self.network[-1]
+        self._resolution = resolution
+        head = network[-1]
         assert isinstance(head, Head)
         self._head = head
-        with torch.no_grad():  # residual blocks start as identities, as in the supernet
-            for block in self.network:
-                if isinstance(block, InvertedResidual) and block.residual:
-                    norm = block.project[1]
-                    assert isinstance(norm, nn.BatchNorm2d)
-                    norm.weight.zero_()
 
     @property
     def module(self) -> nn.Sequential:
@@ -87,7 +94,7 @@ class FixedRecipe:
 
     def resolution(self, rng: np.random.Generator) -> int:
         """Return the network's resolution."""
-        return self.arch.resolution
+        return self._resolution
 
     def step(self, x: Tensor, labels: Tensor, rng: np.random.Generator, share: Share) -> float:
         """Add the gradients of a batch's ``share``; return its part of the loss in nats."""
@@ -99,6 +106,9 @@ class FixedRecipe:
         add_gradients(loss, share)
         return float(loss.detach()) * share.weight
 
+    def conclude(self) -> None:
+        """Leave the network as the last epoch left it."""
+
     def state(self) -> dict[str, Tensor]:
         """Return nothing: the weights are all there is."""
         return {}
@@ -108,5 +118,4 @@ class FixedRecipe:
 
     def evaluations(self, data: ImageData) -> dict[str, Callable[[], Evaluation]]:
         """Return how to evaluate the network."""
-        resolution = self.arch.resolution
-        return {"network": partial(evaluate, self.network, data, split="val", resolution=resolution)}
+        return {"network": partial(evaluate, self.network, data, split="val", resolution=self._resolution)}
