@@ -7,7 +7,9 @@ from doubles.ofa_problem import OfaProblem
 
 from edgewright.errors import TableError, UsageError
 from edgewright.latency.imported import import_table
-from edgewright.pipeline.problems import read_ofa, summed
+from edgewright.pipeline.costs import macs
+from edgewright.pipeline.problems import read_ofa, summed, supernet_problem
+from edgewright.pipeline.trained import TrainedRun
 from edgewright.search.problems import ofa_space
 
 ROOT = Path(__file__).parents[2]
@@ -22,6 +24,19 @@ def test_a_folder_of_something_else_is_refused(tmp_path):
 def test_tables_that_do_not_cover_the_space_are_refused():
     with pytest.raises(TableError, match=r"the tables lack 445 operators of mobilenetv3-w1\.2"):
         summed([], ofa_space())
+
+
+def test_a_trained_run_is_a_problem_as_a_benchmark_is(trained_only):
+    trained = TrainedRun.open(trained_only)
+    problem = supernet_problem(trained, {"macs": macs(trained.space)})
+    X = problem.space.sample(np.random.default_rng(0), 2)
+    F = problem.objectives(X)
+    for x, (error, cost) in zip(X, F, strict=True):
+        arch = trained.space.decode(x)
+        assert error == trained.evaluate(arch).error
+        assert cost == sum(op.macs for op in trained.space.operators(arch))
+    assert problem.names == ("error", "macs")
+    assert problem.known is None
 
 
 @pytest.mark.shared

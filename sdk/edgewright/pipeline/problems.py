@@ -1,16 +1,22 @@
-"""Search problems of the files that people publish, put together from parts that do not know each other."""
+"""Search problems put together from parts that do not know each other: published files, or a trained run."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from edgewright.errors import TableError
 from edgewright.latency.imported import ImportedTable, import_table
+from edgewright.search.config import Cost
 from edgewright.search.problems import AccuracyPredictor, KnownFront, SearchProblem, ofa_problem, ofa_space
 from edgewright.search.problems.ofa_mobilenetv3 import RESOLUTIONS
-from edgewright.spaces.architecture import CostTable
+from edgewright.spaces.architecture import CostTable, IntArray
 from edgewright.spaces.mobile import MobileSpace
 from edgewright.spaces.operator import Operator
+
+if TYPE_CHECKING:  # torch: a published problem needs none
+    from edgewright.pipeline.trained import TrainedRun
 
 
 def read_ofa(folder: Path, *, device: str = "note10", known: KnownFront | None = None) -> SearchProblem:
@@ -32,6 +38,23 @@ def read_ofa(folder: Path, *, device: str = "note10", known: KnownFront | None =
     predictor = AccuracyPredictor.load(folder / "accuracy_predictor.npz", space)
     tables = [import_table(folder / device / f"{side}_lookup_table.yaml", device) for side in RESOLUTIONS]
     return ofa_problem(predictor, summed(tables, space), device=device, known=known)
+
+
+def supernet_problem(trained: TrainedRun, costs: Mapping[str, Cost]) -> SearchProblem:
+    """Return a user's own supernet as a problem, so that it can be searched as a benchmark is.
+
+    Error is the validation error with inherited weights, as a fraction; nobody knows its front.
+
+    Args:
+        trained: the run.
+        costs: exact costs that are minimised beside it, by name.
+    """
+
+    def evaluate(X: IntArray) -> Iterator[float]:
+        for x in X:
+            yield trained.evaluate(trained.space.decode(x)).error
+
+    return SearchProblem(trained.folder.root.name, trained.space, evaluate, costs)
 
 
 def summed(tables: list[ImportedTable], space: MobileSpace) -> CostTable:
