@@ -12,7 +12,7 @@ below the final one says how much another seed may still find.
 
     python benchmarks/make_ofa_front.py --data ofa_mbv3 --out benchmarks/assets/ofa-mbv3-note10-front.json
 
-About ten minutes on one core. The last line is one JSON object.
+About four minutes on one core. The last line is one JSON object.
 """
 
 from __future__ import annotations
