@@ -1,30 +1,46 @@
-"""A search as its own process, so that a test can kill it: ``resumable_search.py ARCHIVE``.
+"""A search as a process, for a test to kill: ``resumable_search.py ARCHIVE [WORKERS [CLUSTER]]``.
+
+0 workers are none, or as many as the cluster has CPUs.
 
 Prints ``evaluated N`` after each evaluation is saved and ``iteration N`` after each iteration.
 """
 
 import sys
-import time
+from contextlib import nullcontext
 from pathlib import Path
 
+from doubles.evaluators import SPACE
 from doubles.search_problems import SyntheticProblem
 
-from edgewright.search import Archive, Failure, SearchConfig, run_search
+from edgewright.evaluation import EvaluatorSpec, ProcessPool, RayCluster, one_by_one
+from edgewright.search import Archive, SearchConfig, run_search
 
 CONFIG = SearchConfig(evaluations=30, n_initial=14, n_infill=4, seed=11, population=24, generations=6)
 BUDGETS = {"macs": 4e6}
 
 
-def main(path: Path) -> None:
-    problem = SyntheticProblem("mobilenetv3-small-image@16+24+32+40")
+def evaluator(workers: int, cluster: str | None):
+    # Each takes long enough to be killed within.
+    spec = EvaluatorSpec(factory="doubles.evaluators:formula", arguments={"seconds": 0.01})
+    if cluster is not None:
+        return RayCluster(spec, workers or None, address=cluster)
+    return ProcessPool(spec, workers) if workers else nullcontext(one_by_one(spec.build()))
 
-    def evaluate(X):
-        for x in X:
-            time.sleep(0.02)  # long enough to be killed within
-            failed = int(x.sum()) % 9 == 0
-            yield Failure("diverged") if failed else float(problem.error(x[None])[0])
 
-    with Archive.open(path, {"weights": "fixed"}) as archive:
+def main(path: Path, workers: int, cluster: str | None) -> None:
+    problem = SyntheticProblem(SPACE)
+    done = 0
+
+    def on_evaluation(row):
+        nonlocal done
+        done += 1
+        print(f"evaluated {done_before + done}", flush=True)
+
+    with (
+        Archive.open(path, {"weights": "fixed"}) as archive,
+        evaluator(workers, cluster) as evaluate,
+    ):
+        done_before = len(archive)
         run_search(
             problem.space,
             evaluate=evaluate,
@@ -32,10 +48,10 @@ def main(path: Path) -> None:
             budgets=BUDGETS,
             archive=archive,
             config=CONFIG,
-            on_evaluation=lambda row: print(f"evaluated {row.id}", flush=True),
+            on_evaluation=on_evaluation,
             on_iteration=lambda report: print(f"iteration {report.iteration}", flush=True),
         )
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]))
+    main(Path(sys.argv[1]), int([*sys.argv, "0"][2]), sys.argv[3] if len(sys.argv) > 3 else None)

@@ -9,18 +9,21 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from doubles.search_problems import SyntheticProblem
 
 import edgewright
 from edgewright.errors import RunError, SDKError, StorageError
-from edgewright.search import Archive
+from edgewright.search import Archive, SearchConfig, run_search
+
+DATA = Path(__file__).parents[1] / "data"
 
 
-def add(archive, x, *, error=0.5, failure=None, iteration=0):
+def add(archive, x, *, error=0.5, failure=None, iteration=0, position=None):
     return archive.add(
         x,
         objectives=None if failure else (error, 2.0),
         iteration=iteration,
-        position=len(archive),
+        position=len(archive) if position is None else position,
         seed=3,
         seconds=0.1,
         failure=failure,
@@ -219,7 +222,10 @@ def test_a_folder_that_cannot_be_made_is_a_storage_error(tmp_path):
 def test_threads_may_add_at_the_same_time(tmp_path):
     with Archive.open(tmp_path / "a.sqlite") as archive:
         threads = [
-            threading.Thread(target=lambda k=k: [add(archive, (k, i)) for i in range(10)]) for k in range(4)
+            threading.Thread(
+                target=lambda k=k: [add(archive, (k, i), position=10 * k + i) for i in range(10)]
+            )
+            for k in range(4)
         ]
         for thread in threads:
             thread.start()
@@ -245,3 +251,95 @@ def test_encodings_are_stored_as_plain_json(tmp_path):
         add(archive, np.array([1, 2], dtype=np.int64))
     row = sqlite3.connect(path).execute("SELECT x, objectives FROM evaluations").fetchone()
     assert [json.loads(value) for value in row] == [[1, 2], [0.5, 2.0]]
+
+
+def test_ids_are_a_matter_of_place_not_of_arrival(tmp_path):
+    path = tmp_path / "a.sqlite"
+    with Archive.open(path) as archive:
+        for position in (2, 0, 1):
+            add(archive, (0, position), position=position)
+        for position in (1, 0):
+            add(archive, (1, position), iteration=1, position=position)
+        before = archive.evaluations
+        assert [(row.id, row.x) for row in before] == [
+            *((1, (0, 0)), (2, (0, 1)), (3, (0, 2))),
+            *((4, (1, 0)), (5, (1, 1))),
+        ]
+    with Archive.read(path) as archive:
+        assert archive.evaluations == before
+
+
+def test_a_place_is_taken_once():
+    with Archive.open(None) as archive:
+        add(archive, (1,), position=0)
+        with pytest.raises(RunError, match="one search at a time"):
+            add(archive, (2,), position=0)
+
+
+def test_what_an_evaluation_cost_and_how_it_failed_is_kept(tmp_path):
+    path = tmp_path / "a.sqlite"
+    told = {"iteration": 0, "seed": 1, "seconds": 2.5}
+    with Archive.open(path) as archive:
+        archive.add(
+            (1,), objectives=None, failure="no result", failure_kind="hung", position=0, worker="a", **told
+        )
+        archive.add((2,), objectives=(0.5,), position=1, attempts=2, worker="b", **told)
+    with Archive.read(path) as archive:
+        hung, fine = archive.evaluations
+    assert (hung.failure_kind, hung.attempts, hung.worker, hung.seconds) == ("hung", 1, "a", 2.5)
+    assert (fine.failure_kind, fine.attempts, fine.worker) == (None, 2, "b")
+
+
+def test_a_file_of_schema_1_is_read_as_it_is():
+    path = DATA / "archive-1.sqlite"
+    before = path.read_bytes()
+    with Archive.read(path) as archive:
+        assert archive.meta["schema"] == 1
+        assert [row.id for row in archive.evaluations] == list(range(1, 18))
+        assert {row.failure_kind for row in archive.failures} == {"raised"}
+        assert {row.attempts for row in archive.evaluations} == {1}
+        assert [row["iteration"] for row in archive.reports] == [0, 1]
+    assert path.read_bytes() == before
+
+
+def test_a_search_of_schema_1_goes_on_as_one_of_schema_2(tmp_path):
+    path = tmp_path / "a.sqlite"
+    shutil.copy(DATA / "archive-1.sqlite", path)
+    with Archive.read(path) as archive:
+        before, meta = archive.evaluations, archive.meta
+    for _ in range(2):  # once it is done there is nothing to do
+        with Archive.open(path, {"weights": "fixed"}) as archive:
+            assert archive.meta == meta | {"schema": 2}
+            assert archive.evaluations == before
+    problem = SyntheticProblem(meta["space"])
+    with Archive.open(path, {"weights": "fixed"}) as archive:
+        run_search(
+            problem.space,
+            evaluate=lambda X: iter(problem.error(X)),
+            objectives={"macs": problem.macs, "cpu": problem.latency},
+            budgets=meta["budgets"],
+            archive=archive,
+            config=SearchConfig(
+                evaluations=18, n_initial=14, n_infill=4, seed=11, population=24, generations=6
+            ),
+        )
+        assert archive.evaluations[:17] == before
+        assert len(archive) == 18
+
+
+def test_a_search_of_schema_1_is_refused_like_any_other_for_other_inputs(tmp_path):
+    path = tmp_path / "a.sqlite"
+    shutil.copy(DATA / "archive-1.sqlite", path)
+    with pytest.raises(RunError, match='weights was "fixed", now "other"'):
+        Archive.open(path, {"weights": "other"})
+
+
+def test_a_later_schema_is_not_written_to(tmp_path):
+    path = tmp_path / "a.sqlite"
+    Archive.open(path).close()
+    connection = sqlite3.connect(path)
+    connection.execute("UPDATE meta SET value = '99' WHERE key = 'schema'")
+    connection.commit()
+    connection.close()
+    with pytest.raises(RunError, match=r"schema 99.*upgrade edgewright"):
+        Archive.open(path)

@@ -3,7 +3,7 @@ import pytest
 from doubles.search_problems import ListSpace, SyntheticProblem
 
 from edgewright.errors import DataError, InfeasibleBudgetError, RunError, UsageError
-from edgewright.search import Archive, Failure, SearchConfig, run_search
+from edgewright.search import Answer, Archive, Failure, SearchConfig, run_search
 
 PROBLEM = SyntheticProblem("mobilenetv3-small-image@16+24+32")
 SPACE = PROBLEM.space
@@ -381,3 +381,52 @@ def test_a_report_keeps_what_was_predicted_of_each_infill():
     for report, true in zip(reports[1:], fresh[1:], strict=True):
         found = np.sqrt(np.mean((np.array(report.predicted) - true) ** 2))
         np.testing.assert_allclose(found, report.rmse)
+
+
+def test_answers_in_any_order_make_the_same_archive():
+    with Archive.open(None) as archive:
+        search(archive)
+        expected = rows(archive)
+
+    def evaluate(X):
+        for row in np.random.default_rng(len(X)).permutation(len(X)):
+            yield Answer(int(row), float(PROBLEM.error(X[row][None])[0]), 0.5, "somebody", 2)
+
+    with Archive.open(None) as archive:
+        search(archive, evaluate=evaluate)
+        assert rows(archive) == expected
+        assert {(r.seconds, r.worker, r.attempts) for r in archive.evaluations} == {(0.5, "somebody", 2)}
+
+
+@pytest.mark.parametrize("stop", [1, 5, 13, 17, 23])
+def test_answers_in_any_order_are_gone_on_with(stop):
+    def evaluate(X):
+        for row in np.random.default_rng(len(X)).permutation(len(X)):
+            yield Answer(int(row), float(PROBLEM.error(X[row][None])[0]), 0.5)
+
+    class StopError(BaseException):
+        pass
+
+    with Archive.open(None) as whole, Archive.open(None) as archive:
+        search(whole)
+
+        def stop_after(row):
+            if len(archive) == stop:
+                raise StopError
+
+        with pytest.raises(StopError):
+            search(archive, evaluate=evaluate, on_evaluation=stop_after)
+        search(archive, evaluate=evaluate)
+        assert rows(archive) == rows(whole)
+
+
+def test_failures_end_a_search_only_where_no_network_between_them_is_awaited():
+    def evaluate(X):
+        for row in range(len(X) - 1, -1, -1):
+            failed = row > 0
+            yield Answer(row, Failure("out of memory") if failed else 0.5, 0.1)
+
+    with Archive.open(None) as archive:
+        with pytest.raises(RunError, match="8 evaluations in a row failed"):
+            search(archive, evaluate=evaluate, config={"max_failures": 8})
+        assert len(archive) == 12, "the twelfth came last and was the first"

@@ -75,6 +75,31 @@ def search(
             min=0.0, max=10.0, help="Standard deviations of the predicted latency that a budget is held with."
         ),
     ] = 1.96,
+    workers: Annotated[
+        int | None,
+        typer.Option(
+            min=1,
+            max=4096,
+            help="Processes that evaluate side by side, one thread each; 1 unless given, or all CPUs of a "
+            "cluster. The archive is the same with any number.",
+            show_default=False,
+        ),
+    ] = None,
+    cluster: Annotated[
+        str | None,
+        typer.Option(
+            help="Evaluate on Ray: 'local' starts one here, 'auto', HOST:6379 or ray://HOST:10001 joins one.",
+            show_default=False,
+        ),
+    ] = None,
+    time_limit: Annotated[
+        float | None,
+        typer.Option(
+            min=0.0,
+            help="Seconds after which an evaluation is given up, its network set aside; none unless given.",
+            show_default=False,
+        ),
+    ] = None,
     allow_foreign: AllowForeign = False,
     allow_inaccurate: Annotated[
         bool, typer.Option("--allow-inaccurate", help="Use tables whose own error is above 15 %.")
@@ -121,6 +146,9 @@ def search(
             seed=seed,
             n_initial=initial,
             n_infill=batch,
+            workers=workers,
+            cluster=cluster,
+            time_limit_s=time_limit,
         ),
         progress=console,
         watcher=watcher(console),

@@ -9,7 +9,7 @@
 from __future__ import annotations
 
 import platform
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
@@ -19,6 +19,7 @@ from typing import Any
 
 import edgewright
 from edgewright.files import file_digest, write_json
+from edgewright.pipeline.evaluator import THREADS, evaluator_of, require_evaluable
 from edgewright.pipeline.front import Front, front_from_archive
 from edgewright.pipeline.lock import exclusive
 from edgewright.pipeline.objectives import Objectives, objectives_of
@@ -28,11 +29,10 @@ from edgewright.pipeline.tables import DEFAULT_Z
 from edgewright.pipeline.trained import TrainedRun
 from edgewright.pipeline.watch import SearchState, SearchWatcher, TaskWatcher
 from edgewright.search.archive import Archive, Evaluation
-from edgewright.search.config import Evaluator, Failure, IterationReport, SearchConfig, SearchResult
+from edgewright.search.config import IterationReport, SearchConfig, SearchResult
 from edgewright.search.feasible import require_feasible
 from edgewright.search.loop import run_search
 from edgewright.search.methods import require_parts
-from edgewright.spaces.architecture import IntArray
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,6 +61,10 @@ class SearchOptions:
         n_initial: networks that the initial design keeps; a sixth, at least 16, where ``None``.
         n_infill: evaluated in each iteration after it; 8 where ``None``, and as many as the initial
             design's for ``nsga2``.
+        workers: that evaluate side by side; ``None`` is one, or as many as ``cluster`` has CPUs. They
+            change nothing but the time it takes.
+        cluster: a Ray cluster to evaluate on: ``local``, ``auto``, ``HOST:PORT`` or ``ray://HOST:PORT``.
+        time_limit_s: after which an evaluation is given up and its network quarantined.
     """
 
     budget: str = ""
@@ -83,6 +87,9 @@ class SearchOptions:
     seed: int = 0
     n_initial: int | None = None
     n_infill: int | None = None
+    workers: int | None = None
+    cluster: str | None = None
+    time_limit_s: float | None = None
 
     def to_config(self, recorded: int | None = None) -> SearchConfig:
         """Return how the search goes.
@@ -165,7 +172,11 @@ def search_run(
         watcher: follows the evaluations; a task of ``progress`` where ``None``.
 
     Raises:
-        RunError: the run is not trained, or the search's folder holds one with other inputs.
+        RunError: the run is not trained, the search's folder holds one with other inputs, or no worker can
+            be had.
+        UsageError: the number of workers, the cluster or the time limit cannot be.
+        MissingExtraError: a cluster is asked for, and Ray is not installed.
+        DeviceUnavailableError: the cluster cannot be reached.
         BudgetError: the budget cannot be read or names what is not there.
         InfeasibleBudgetError: no network fits; the nearest feasible value is named, at once.
         TableError: a latency table is missing, faulty, or does not cover the space.
@@ -175,6 +186,7 @@ def search_run(
     folder.require_trained()
     target = folder.search_folder(options.name)
     options.to_config()
+    require_evaluable(options.workers, options.cluster, options.time_limit_s)
     problem = objectives_of(folder.space, options)
     progress.say(problem.text())
     # Before the images are read: what cannot be had is said at once.
@@ -185,8 +197,15 @@ def search_run(
         Archive.open(
             target / "archive.sqlite",
             _inputs(folder, trained, problem, options),
-            notes={"versions": _versions()},
+            notes={"versions": _versions(), "threads": THREADS},
         ) as archive,
+        evaluator_of(
+            trained,
+            target,
+            workers=options.workers,
+            cluster=options.cluster,
+            time_limit_s=options.time_limit_s,
+        ) as evaluate,
     ):
         config = options.to_config(archive.meta.get("n_initial") if len(archive) else None)
         write_json(target / "search.json", problem.to_json(options))
@@ -197,7 +216,7 @@ def search_run(
             partial(
                 run_search,
                 folder.space,
-                evaluate=_evaluator(trained),
+                evaluate=evaluate,
                 objectives=problem.objectives,
                 constraints=problem.constraints,
                 bounds=problem.bounds,
@@ -256,13 +275,3 @@ def _versions() -> dict[str, str]:
         with suppress(metadata.PackageNotFoundError):
             found[name] = metadata.version(name)
     return found
-
-
-def _evaluator(trained: TrainedRun) -> Evaluator:
-    """Return the validation error of encodings, one by one, so that each is saved as it comes."""
-
-    def evaluate(X: IntArray) -> Iterator[float | Failure]:
-        for x in X:
-            yield trained.evaluate(trained.space.decode(x)).error
-
-    return evaluate

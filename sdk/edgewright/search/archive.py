@@ -1,22 +1,18 @@
 """The archive: everything that a search evaluated, in one SQLite file.
 
-Format history (``schema`` in the table ``meta``):
-
-1. Tables ``meta`` (key, JSON value), ``evaluations`` (one row each, in the order of evaluation) and
-   ``iterations`` (one JSON report each).
-
-The file is in WAL mode and every evaluation is committed when it is done, so a killed search loses
-at most the evaluation that it was in. Rows are only ever appended.
+The file, whose format :mod:`edgewright.search.archive_format` tells, is in WAL mode and every
+evaluation is committed when it is done, so a killed search loses at most the evaluations that it was
+in. Rows are only ever added.
 """
 
 from __future__ import annotations
 
+import bisect
 import json
 import sqlite3
 import threading
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
@@ -25,63 +21,28 @@ import numpy as np
 
 from edgewright.errors import RunError, StorageError
 from edgewright.files import canonical_json
+from edgewright.search.archive_format import (
+    COLUMNS,
+    SCHEMA,
+    TABLES,
+    Evaluation,
+    from_row,
+    other_schema,
+    select_rows,
+    sqlite_errors,
+    to_row,
+    upgrade,
+)
 from edgewright.spaces.architecture import FloatArray, IntArray
 
 if TYPE_CHECKING:
     from typing import Self
 
-SCHEMA = 1
-
-_TABLES = """
-CREATE TABLE IF NOT EXISTS meta (key TEXT PRIMARY KEY, value TEXT NOT NULL);
-CREATE TABLE IF NOT EXISTS evaluations (
-    id INTEGER PRIMARY KEY,
-    x TEXT NOT NULL UNIQUE,
-    objectives TEXT,
-    constraints TEXT NOT NULL,
-    iteration INTEGER NOT NULL,
-    position INTEGER NOT NULL,
-    seed INTEGER NOT NULL,
-    seconds REAL NOT NULL,
-    failure TEXT,
-    CHECK ((objectives IS NULL) != (failure IS NULL))
-);
-CREATE TABLE IF NOT EXISTS iterations (
-    iteration INTEGER PRIMARY KEY, complete INTEGER NOT NULL, report TEXT NOT NULL
-);
-"""
-_COLUMNS = "id, x, objectives, constraints, iteration, position, seed, seconds, failure"
-
-
-@dataclass(frozen=True, slots=True)
-class Evaluation:
-    """One evaluated network.
-
-    Attributes:
-        id: 1, 2, … in the order of evaluation; what ``--pick`` takes.
-        x: canonical encoding, ``(n_var,)``.
-        objectives: all minimised, the error first; None where the evaluation failed.
-        constraints: costs that are only limited, not minimised.
-        iteration: 0 for the initial design.
-        position: place within the iteration.
-        seed: of the search.
-        seconds: the evaluation took, wall clock.
-        failure: why it failed; None where it did not.
-    """
-
-    id: int
-    x: tuple[int, ...]
-    objectives: tuple[float, ...] | None
-    constraints: tuple[float, ...]
-    iteration: int
-    position: int
-    seed: int
-    seconds: float
-    failure: str | None
+__all__ = ["Archive", "Evaluation"]
 
 
 class Archive:
-    """An append-only store of evaluations; any thread may use it, one writes at a time.
+    """A store of evaluations that only grows; any thread may use it, one writes at a time.
 
     Open it with :meth:`open` (to search) or :meth:`read` (to look). A context manager.
     """
@@ -90,7 +51,7 @@ class Archive:
         self.path = path
         self._connection = connection
         self._lock = threading.RLock()
-        self._evaluations = [_from_row(row) for row in connection.execute(_select())]
+        self._evaluations = [from_row(row) for row in connection.execute(select_rows(connection))]
 
     @classmethod
     def open(
@@ -118,12 +79,13 @@ class Archive:
                 path.parent.mkdir(parents=True, exist_ok=True)
         except OSError as error:
             raise StorageError(f"cannot create the folder of {path}: {error.strerror or error}") from error
-        with _sqlite_errors(path):
+        with sqlite_errors(path):
             connection = sqlite3.connect(path or ":memory:", check_same_thread=False, timeout=30.0)
             try:
                 connection.execute("PRAGMA journal_mode=WAL")
                 connection.execute("PRAGMA synchronous=FULL")
-                connection.executescript(_TABLES)
+                connection.executescript(TABLES)
+                upgrade(connection, path)
                 archive = cls(connection, path)
                 archive.require({"schema": SCHEMA, **(meta or {})})
                 archive._note(notes or {})
@@ -141,7 +103,7 @@ class Archive:
         """
         if not path.is_file():
             raise RunError(f"no archive at {path}; make one with `edgewright search`")
-        with _sqlite_errors(path):
+        with sqlite_errors(path):
             try:
                 archive = cls._read(path, "mode=ro")
             except sqlite3.OperationalError:
@@ -151,13 +113,11 @@ class Archive:
                     raise
                 archive = cls._read(path, "mode=ro&immutable=1")
         schema = archive.meta.get("schema")
-        if schema != SCHEMA:
+        if schema not in range(1, SCHEMA + 1):
             archive.close()
             if schema is None and not len(archive):
                 raise _unfinished(path)
-            raise RunError(
-                f"archive {path} has schema {schema!r}, this edgewright reads {SCHEMA}; upgrade it"
-            )
+            raise other_schema(path, schema)
         return archive
 
     @classmethod
@@ -197,7 +157,7 @@ class Archive:
 
     @property
     def evaluations(self) -> tuple[Evaluation, ...]:
-        """All rows, failures included, in the order of evaluation."""
+        """All rows, failures included, by id."""
         with self._lock:
             return tuple(self._evaluations)
 
@@ -267,16 +227,23 @@ class Archive:
         seed: int,
         seconds: float,
         failure: str | None = None,
+        failure_kind: str | None = None,
+        attempts: int = 1,
+        worker: str = "",
     ) -> Evaluation:
-        """Append one evaluation and commit it; see :class:`Evaluation` for the arguments.
+        """Add one evaluation and commit it; see :class:`Evaluation` for the arguments.
+
+        Its id is its place after all rows of earlier iterations, which must be complete: evaluations of
+        one iteration may come in any order.
 
         Raises:
+            RunError: the network, or the place, is taken.
             StorageError: the disk is full, or the file may not be written.
         """
         assert (objectives is None) != (failure is None), "an evaluation succeeds or fails"
         with self._lock:
             row = Evaluation(
-                id=len(self._evaluations) + 1,
+                id=sum(row.iteration < iteration for row in self._evaluations) + position + 1,
                 x=tuple(int(v) for v in x),
                 objectives=None if objectives is None else tuple(float(v) for v in objectives),
                 constraints=tuple(float(v) for v in constraints),
@@ -285,12 +252,15 @@ class Archive:
                 seed=seed,
                 seconds=seconds,
                 failure=failure,
+                failure_kind=None if failure is None else failure_kind or "raised",
+                attempts=attempts,
+                worker=worker,
             )
+            values = to_row(row)
             with self._writing() as connection:
-                connection.execute(
-                    f"INSERT INTO evaluations ({_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)", _to_row(row)
-                )
-            self._evaluations.append(row)
+                places = ", ".join("?" * len(values))
+                connection.execute(f"INSERT INTO evaluations ({COLUMNS}) VALUES ({places})", values)
+            bisect.insort(self._evaluations, row, key=lambda found: found.id)
         return row
 
     def add_report(self, iteration: int, report: Mapping[str, Any], *, complete: bool) -> None:
@@ -315,12 +285,12 @@ class Archive:
         return {row[0]: bool(row[1]) for row in self._query("SELECT iteration, complete FROM iterations")}
 
     def _query(self, sql: str) -> list[Any]:
-        with self._lock, _sqlite_errors(self.path):
+        with self._lock, sqlite_errors(self.path):
             return self._connection.execute(sql).fetchall()
 
     @contextmanager
     def _writing(self) -> Iterator[sqlite3.Connection]:
-        with self._lock, _sqlite_errors(self.path), self._connection:
+        with self._lock, sqlite_errors(self.path), self._connection:
             yield self._connection
 
 
@@ -334,42 +304,3 @@ def _unfinished(path: Path) -> RunError:
         f"archive {path} is unfinished: its search was ended before the first evaluation; give the same "
         "`edgewright search` again, or read another search with --name"
     )
-
-
-def _select() -> str:
-    return f"SELECT {_COLUMNS} FROM evaluations ORDER BY id"
-
-
-def _to_row(row: Evaluation) -> tuple[Any, ...]:
-    objectives = None if row.objectives is None else json.dumps(row.objectives, allow_nan=False)
-    constraints = json.dumps(row.constraints, allow_nan=False)
-    x = json.dumps(row.x, separators=(",", ":"))
-    tail = (row.iteration, row.position, row.seed, row.seconds, row.failure)
-    return (row.id, x, objectives, constraints, *tail)
-
-
-def _from_row(row: tuple[Any, ...]) -> Evaluation:
-    identity, x, objectives, constraints, *tail = row
-    values = None if objectives is None else tuple(json.loads(objectives))
-    return Evaluation(identity, tuple(json.loads(x)), values, tuple(json.loads(constraints)), *tail)
-
-
-@contextmanager
-def _sqlite_errors(path: Path | None) -> Iterator[None]:
-    """Turn SQLite's exceptions into ours."""
-    try:
-        yield
-    except sqlite3.OperationalError as error:
-        text = str(error)
-        if "no such table" in text or "no such column" in text:
-            raise RunError(f"{path} is no archive of edgewright ({text}); search into a new run") from error
-        if "full" in text:
-            raise StorageError(
-                f"no space left on the disk of {path}: free some, then run the same command again; "
-                "all finished evaluations are saved"
-            ) from error
-        raise StorageError(f"cannot use the archive {path}: {text}") from error
-    except (sqlite3.DatabaseError, json.JSONDecodeError) as error:
-        raise RunError(
-            f"archive {path} is damaged or no SQLite file ({error}); restore it, or search into a new run"
-        ) from error

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, fields
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 
@@ -18,22 +18,50 @@ Cost = Callable[[IntArray], FloatArray]
 MAX_SEED = 2**32 - 1
 
 
+#: Why an evaluation failed: the evaluator raised or said so itself, gave no finite number, was still at
+#: work at its time limit, or lost its worker.
+FailureKind = Literal["raised", "not finite", "hung", "lost"]
+
+
 @dataclass(frozen=True, slots=True)
 class Failure:
     """An evaluation that did not succeed; what an evaluator may return in place of an error.
 
     Attributes:
         reason: one line.
+        kind: of failure.
     """
 
     reason: str
+    kind: FailureKind = "raised"
 
 
 #: What an evaluation found: a number where there is one evaluated objective, else numbers by name.
 Outcome = float | Mapping[str, float] | Failure
-#: Evaluates ``(k, n_var)`` encodings in order: one outcome for each row.
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What one evaluation found and took; from an evaluator that works on several at once.
+
+    Attributes:
+        row: of the encodings that the evaluator was given, from 0.
+        outcome: what it found.
+        seconds: it took, wall clock.
+        worker: who did it.
+        attempts: how often it was begun.
+    """
+
+    row: int
+    outcome: Outcome
+    seconds: float
+    worker: str = ""
+    attempts: int = 1
+
+
+#: Evaluates ``(k, n_var)`` encodings: one outcome for each row in order, or answers in any order.
 #: Yielding them one by one lets the search save each as it comes.
-Evaluator = Callable[[IntArray], Iterable[Outcome]]
+Evaluator = Callable[[IntArray], Iterable[Outcome | Answer]]
 #: What a cost of a network ``(n_var,)`` is made of: label and value of each part.
 Parts = Callable[[IntArray], Sequence[tuple[str, float]]]
 

@@ -20,7 +20,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from edgewright.errors import RunError, SDKError, UsageError
+from edgewright.errors import RunError, UsageError
 from edgewright.files import digest_of
 from edgewright.search.archive import Archive, Evaluation
 from edgewright.search.config import (
@@ -36,7 +36,7 @@ from edgewright.search.config import (
 from edgewright.search.feasible import FeasibleSet, require_feasible
 from edgewright.search.hypervolume import normalised_hypervolume, reference_point
 from edgewright.search.methods import design_of, method_of, require_parts
-from edgewright.search.outcome import checked
+from edgewright.search.outcome import answers
 from edgewright.search.pareto import front_indices
 from edgewright.search.proposal import Proposal, filled, unpredicted
 from edgewright.search.surrogate import Fidelity, fidelity
@@ -65,7 +65,8 @@ def run_search(
 
     Args:
         space: what is searched.
-        evaluate: true validation error of encodings ``(k, n_var)``, in order; numbers by name where
+        evaluate: true validation error of encodings ``(k, n_var)``, in order, or an
+            :class:`~edgewright.search.config.Answer` for each in any order; numbers by name where
             several objectives are ``evaluated``. A value that is not finite, a :class:`Failure` and an
             exception that is not an ``SDKError`` quarantine the network; they are never scored.
         objectives: exact costs minimised beside what is evaluated, by name; each maps ``(n, n_var)`` to
@@ -259,46 +260,30 @@ class _Search:
         todo = [i for i, x in enumerate(X) if tuple(int(v) for v in x) not in have]
         todo = todo[: self.config.evaluations - len(self.archive)]
         costs, constrained = self.problem.costs(X), self.problem.constrained(X)
-        start = self.clock()
-        for position, outcome in zip(todo, self._outcomes(X[todo]), strict=True):
-            failed = isinstance(outcome, Failure)
+        for answer, found in answers(self.evaluate, X[todo], self.problem.evaluated, self.clock):
+            position = todo[answer.row]
+            failure = found if isinstance(found, Failure) else None
             row = self.archive.add(
                 X[position],
-                objectives=None if isinstance(outcome, Failure) else (*outcome, *costs[position]),
+                objectives=None if isinstance(found, Failure) else (*found, *costs[position]),
                 constraints=tuple(constrained[position]),
                 iteration=iteration,
                 position=position,
                 seed=self.config.seed,
-                seconds=self.clock() - start,
-                failure=outcome.reason if isinstance(outcome, Failure) else None,
+                seconds=answer.seconds,
+                failure=None if failure is None else failure.reason,
+                failure_kind=None if failure is None else failure.kind,
+                attempts=answer.attempts,
+                worker=answer.worker,
             )
             self.on_evaluation(row)
-            if failed:
-                self._refuse_if_all_fail()
-            start = self.clock()
+            self._refuse_if_all_fail()
         return len(have) + len(todo) == len(X)
 
-    def _outcomes(self, X: IntArray) -> Iterator[tuple[float, ...] | Failure]:
-        """Yield the finite evaluated objectives of each row, or a failure, whatever the evaluator does."""
-        done = 0
-        while done < len(X):
-            outcome: tuple[float, ...] | Failure
-            try:
-                for value in self.evaluate(X[done:]):
-                    yield checked(value, self.problem.evaluated)
-                    done += 1
-                    if done == len(X):
-                        return
-                outcome = Failure("the evaluator returned too few values")
-            except SDKError:
-                raise
-            except Exception as error:  # any fault of a user's evaluator concerns one network only
-                outcome = Failure(f"{type(error).__name__}: {error}".splitlines()[0][:300])
-            yield outcome
-            done += 1
-
     def _refuse_if_all_fail(self) -> None:
-        last = self.archive.evaluations[-self.config.max_failures :]
+        # Of those alone before which none is missing, so that the order in which they came decides nothing.
+        rows = [row for place, row in enumerate(self.archive.evaluations, 1) if row.id == place]
+        last = rows[-self.config.max_failures :]
         if len(last) == self.config.max_failures and all(row.failure is not None for row in last):
             raise RunError(
                 f"{len(last)} evaluations in a row failed, the last with: {last[-1].failure}; "

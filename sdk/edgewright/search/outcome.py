@@ -1,11 +1,62 @@
-"""What an evaluator returned: numbers to be kept, or a failure."""
+"""What an evaluator returned: numbers to be kept, or a failure, for each network."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
 
-from edgewright.search.config import Failure
+from edgewright.errors import SDKError
+from edgewright.search.config import Answer, Evaluator, Failure
+from edgewright.spaces.architecture import IntArray
+
+#: Who did it where the evaluator does not say.
+HERE = "this process"
+
+
+def answers(
+    evaluate: Evaluator, X: IntArray, names: Sequence[str], clock: Callable[[], float]
+) -> Iterator[tuple[Answer, tuple[float, ...] | Failure]]:
+    """Yield one answer for each row of ``X`` ``(k, n_var)``, and what it comes to, as they come.
+
+    An evaluator that raises loses one network, the first that it has not answered, and is called again
+    with the rest.
+
+    Args:
+        evaluate: is given the rows that are not answered.
+        X: encodings.
+        names: of the evaluated objectives.
+        clock: seconds.
+
+    Raises:
+        SDKError: the evaluator raised one, which concerns more than one network.
+    """
+    left = list(range(len(X)))
+    while left:
+        given, start = tuple(left), clock()
+        try:
+            for found in evaluate(X[left]):
+                answer = (
+                    replace(found, row=given[found.row])
+                    if isinstance(found, Answer)
+                    else Answer(left[0], found, clock() - start, HERE)
+                )
+                left.remove(answer.row)
+                yield answer, checked(answer.outcome, names)
+                if not left:
+                    return
+                start = clock()
+            failure = Failure("the evaluator returned too few values", "not finite")
+        except SDKError:
+            raise
+        except Exception as error:  # any fault of a user's evaluator concerns one network only
+            failure = raised(error)
+        yield Answer(left.pop(0), failure, clock() - start, HERE), failure
+
+
+def raised(error: Exception) -> Failure:
+    """Return the failure of an evaluation that raised ``error``."""
+    return Failure(f"{type(error).__name__}: {error}".splitlines()[0][:300])
 
 
 def checked(outcome: object, names: Sequence[str]) -> tuple[float, ...] | Failure:
@@ -22,11 +73,14 @@ def checked(outcome: object, names: Sequence[str]) -> tuple[float, ...] | Failur
         if missing or unknown:
             return Failure(
                 f"the evaluator returned {', '.join(sorted(map(str, outcome))) or 'nothing'}, "
-                f"expected {', '.join(names)}"
+                f"expected {', '.join(names)}",
+                "not finite",
             )
         values = [outcome[name] for name in names]
     elif len(names) > 1:
-        return Failure(f"the evaluator returned {outcome!r:.100}, expected {', '.join(names)} by name")
+        return Failure(
+            f"the evaluator returned {outcome!r:.100}, expected {', '.join(names)} by name", "not finite"
+        )
     else:
         values = [outcome]
     found = [_number(value, name) for value, name in zip(values, names, strict=True)]
@@ -38,7 +92,7 @@ def _number(value: object, name: str) -> float | Failure:
     try:
         number = float(value)  # type: ignore[arg-type]  # a foreign evaluator may return anything
     except (TypeError, ValueError):
-        return Failure(f"the evaluator returned {value!r:.100}, expected a number")
+        return Failure(f"the evaluator returned {value!r:.100}, expected a number", "not finite")
     if not math.isfinite(number):
-        return Failure(f"the evaluator returned {number}, expected a finite {name}")
+        return Failure(f"the evaluator returned {number}, expected a finite {name}", "not finite")
     return number

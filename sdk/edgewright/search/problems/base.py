@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import time
 import zipfile
 import zlib
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -13,9 +14,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edgewright.errors import UsageError
-from edgewright.search.config import Cost, Evaluator, Failure, Outcome
+from edgewright.search.config import Cost, Evaluator, Failure
 from edgewright.search.hypervolume import hypervolume
-from edgewright.search.outcome import checked
+from edgewright.search.outcome import answers
 from edgewright.search.pareto import front_indices
 from edgewright.spaces.architecture import FloatArray, IntArray, SearchSpace
 
@@ -106,13 +107,14 @@ class SearchProblem:
     def objectives(self, X: IntArray) -> FloatArray:
         """Return the true objectives of ``X`` ``(n, n_var)``, ``(n, n_obj)``; NaN errors where they fail."""
         costs = [np.asarray(cost(X), dtype=np.float64) for cost in self.costs.values()]
-        return np.column_stack([_errors(self.evaluate(X)), *costs])
+        return np.column_stack([self._errors(X), *costs])
 
-
-def _errors(found: Iterable[Outcome]) -> FloatArray:
-    """Return one error for each outcome; NaN where there is none."""
-    values = [checked(outcome, ("error",)) for outcome in found]
-    return np.array([np.nan if isinstance(v, Failure) else v[0] for v in values], dtype=np.float64)
+    def _errors(self, X: IntArray) -> FloatArray:
+        errors = np.full(len(X), np.nan)
+        for answer, found in answers(self.evaluate, X, ("error",), time.perf_counter):
+            if not isinstance(found, Failure):
+                errors[answer.row] = found[0]
+        return errors
 
 
 def read_arrays(path: Path) -> dict[str, NDArray[np.generic]]:

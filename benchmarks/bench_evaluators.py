@@ -1,0 +1,278 @@
+"""How much faster do two workers evaluate than one, in processes and on Ray?
+
+A supernet is trained for an epoch on scikit-learn's handwritten digits, then the same networks are
+evaluated, BatchNorm calibrated and on the validation images as in a search, by
+
+- ``1 worker`` and ``2 workers``: processes of this machine (``edgewright search --workers``);
+- ``2 ray actors``: a local Ray (``edgewright search --cluster local``);
+- ``this process``: as a search evaluates that is given neither.
+
+All workers are started and have evaluated something before anything is timed. The sides take turns in
+an order that is drawn anew each round. Each evaluation computes with one thread on every side, and the
+errors of all sides are compared: they are equal bit for bit, or the benchmark fails.
+
+What two workers can gain is what two busy processes gain on this machine at this time, whose cores may
+share one physical core or be somebody else's half of the time. So each round also counts how many
+networks one process, and two that share nothing but the machine, evaluate in the same seconds:
+the ``ceiling``.
+
+    python benchmarks/bench_evaluators.py --json benchmarks/results/evaluators.json
+
+About 5 minutes on two quiet cores; ``--quick`` takes one, and its figures mean little. The last line is
+one JSON object: evaluations a second of each side, and ratios, medians over the rounds.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import platform
+import random
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import ExitStack
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
+from importlib import metadata
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from edgewright.evaluation import EvaluatorSpec, ProcessPool, RayCluster, one_by_one
+from edgewright.files import write_json
+from edgewright.pipeline.evaluator import SubnetError, load_subnet_error
+from edgewright.pipeline.train import train_run
+from edgewright.pipeline.trained import TrainedRun
+from edgewright.search.config import Answer, Evaluator
+from edgewright.spaces.architecture import IntArray
+from edgewright.training.config import TrainConfig
+
+HERE, ONE, TWO, RAY = "this process", "1 worker", "2 workers", "2 ray actors"
+#: A process that evaluates for a while, once it is told to, and says how many it did.
+BUSY = """
+import sys, time
+from pathlib import Path
+import numpy as np
+from edgewright.pipeline.evaluator import load_subnet_error
+
+evaluate = load_subnet_error(Path(sys.argv[1]))
+X = evaluate.space.sample(np.random.default_rng(0), 256)
+evaluate(X[0])
+for line in sys.stdin:
+    start, done = time.perf_counter(), 0
+    while time.perf_counter() - start < float(line):
+        evaluate(X[done % len(X)])
+        done += 1
+    print(done / (time.perf_counter() - start), flush=True)
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Config:
+    """One comparison.
+
+    Attributes:
+        space: as ``find_space`` reads it.
+        networks: evaluated by each side in a round.
+        rounds: that each side takes part in.
+        ceiling_s: for which busy processes are counted.
+        with_ray: whether Ray takes part.
+        seed: of networks and of the order of sides.
+    """
+
+    space: str
+    networks: int
+    rounds: int
+    ceiling_s: float
+    with_ray: bool
+    seed: int
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """What came of it.
+
+    Attributes:
+        config: of the comparison.
+        rates: evaluations a second of each side, a round each.
+        ceiling: two busy processes' evaluations a second over one's, a round each.
+    """
+
+    config: Config
+    rates: Mapping[str, Sequence[float]]
+    ceiling: Sequence[float]
+
+    def ratios(self, side: str, to: str = ONE) -> list[float]:
+        """Return a side's rate over another's, round by round."""
+        return [a / b for a, b in zip(self.rates[side], self.rates[to], strict=True)]
+
+    def summary(self) -> dict[str, Any]:
+        """Return medians over the rounds."""
+        sides = [side for side in (TWO, RAY) if side in self.rates]
+        return {
+            "evaluations_per_s": {name: round(statistics.median(v), 3) for name, v in self.rates.items()},
+            "ratio_to_1_worker": {side: round(statistics.median(self.ratios(side)), 3) for side in sides},
+            "ceiling": round(statistics.median(self.ceiling), 3),
+            "share_of_ceiling": {
+                side: round(
+                    statistics.median(r / c for r, c in zip(self.ratios(side), self.ceiling, strict=True)),
+                    3,
+                )
+                for side in sides
+            },
+            "rounds": self.config.rounds,
+        }
+
+
+class Busy:
+    """Two processes that share nothing but the machine."""
+
+    def __init__(self, evaluator: Path) -> None:
+        environment = {**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": os.pathsep.join(sys.path)}
+        self.processes = [
+            subprocess.Popen(
+                [sys.executable, "-c", BUSY, str(evaluator)],
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                text=True,
+                env=environment,
+            )
+            for _ in range(2)
+        ]
+        self.ceiling(0.01)  # both have loaded
+
+    def rate(self, n: int, seconds: float) -> float:
+        """Return the evaluations a second that ``n`` of them do in all."""
+        asked = self.processes[:n]
+        for process in asked:
+            assert process.stdin is not None
+            print(seconds, file=process.stdin, flush=True)
+        return sum(float(process.stdout.readline()) for process in asked if process.stdout is not None)
+
+    def ceiling(self, seconds: float) -> float:
+        """Return the rate of two over that of one."""
+        one = self.rate(1, seconds)
+        return self.rate(2, seconds) / one
+
+    def close(self) -> None:
+        """End both."""
+        for process in self.processes:
+            process.kill()
+            process.communicate()
+
+
+def run(config: Config, evaluator: Path, say: Callable[[str], None]) -> Result:
+    """Measure all sides in turns.
+
+    Raises:
+        AssertionError: two sides disagree about an error.
+    """
+    X = load_subnet_error(evaluator).space.sample(np.random.default_rng(config.seed), config.networks)
+    spec = EvaluatorSpec(factory="edgewright.pipeline.evaluator:load_subnet_error", files={"path": evaluator})
+    rates: dict[str, list[float]] = {}
+    ceiling: list[float] = []
+    with ExitStack() as stack:
+        busy = Busy(evaluator)
+        stack.callback(busy.close)
+        sides: dict[str, Evaluator] = {
+            HERE: one_by_one(load_subnet_error(evaluator)),
+            ONE: stack.enter_context(ProcessPool(spec, 1)),
+            TWO: stack.enter_context(ProcessPool(spec, 2)),
+        }
+        if config.with_ray:
+            sides[RAY] = stack.enter_context(RayCluster(spec, 2))
+        for name, evaluate in sides.items():
+            expected = _errors(sides[HERE], X[:4]) if name != HERE else None
+            found = _errors(evaluate, X[:4])
+            assert expected in (None, found), f"{name} finds {found}, {HERE} {expected}"
+            _errors(evaluate, X)  # a second worker that was late is ready now
+        order = list(sides)
+        for number in range(config.rounds):
+            random.Random(config.seed + number).shuffle(order)
+            found_by: dict[str, list[float]] = {}
+            for name in order:
+                start = time.perf_counter()
+                found_by[name] = _errors(sides[name], X)
+                rates.setdefault(name, []).append(len(X) / (time.perf_counter() - start))
+            assert len({tuple(errors) for errors in found_by.values()}) == 1, found_by
+            ceiling.append(busy.ceiling(config.ceiling_s))
+            told = ", ".join(f"{name} {rates[name][-1]:.2f}/s" for name in sides)
+            say(f"round {number + 1}: {told}; two busy processes over one: {ceiling[-1]:.2f}")
+    return Result(config, {name: tuple(rates[name]) for name in sides}, tuple(ceiling))
+
+
+def _errors(evaluate: Evaluator, X: IntArray) -> list[float]:
+    """Evaluate all networks; return their errors in order."""
+    errors = [float("nan")] * len(X)
+    for place, found in enumerate(evaluate(X)):
+        row, outcome = (found.row, found.outcome) if isinstance(found, Answer) else (place, found)
+        assert isinstance(outcome, float), outcome
+        errors[row] = outcome
+    return errors
+
+
+def trained(space: str, folder: Path) -> Path:
+    """Train for an epoch; return the file of which workers make their evaluators."""
+    train_run(space, "digits", folder / "run", TrainConfig(epochs=1, batch_size=64, threads=1))
+    path = folder / "evaluator.safetensors"
+    SubnetError.of_run(TrainedRun.open(folder / "run")).save(path)
+    return path
+
+
+def conditions() -> dict[str, Any]:
+    """Return what a reader needs to compare two runs."""
+    packages = ("edgewright", "torch", "ray", "numpy")
+    return {
+        "created": datetime.now(UTC).isoformat(timespec="seconds"),
+        "cpu": next(_cpu_models(), platform.processor()),
+        "cores": os.cpu_count(),
+        "load_average": [round(value, 2) for value in os.getloadavg()],
+        "python": platform.python_version(),
+        **{name: metadata.version(name) for name in packages if find_spec(name) is not None},
+    }
+
+
+def _cpu_models() -> Iterator[str]:
+    path = Path("/proc/cpuinfo")
+    if path.is_file():
+        for line in path.read_text().splitlines():
+            if line.startswith("model name"):
+                yield line.partition(":")[2].strip()
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--json", type=Path, help="every round, and conditions")
+    parser.add_argument("--networks", type=int, default=40, help="evaluated by each side in a round")
+    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--space", default="mobilenetv3-small-image@24+32")
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--without-ray", action="store_true")
+    parser.add_argument("--quick", action="store_true", help="12 networks, one round")
+    options = parser.parse_args()
+    with_ray = not options.without_ray and find_spec("ray") is not None
+    if not with_ray:
+        print("without Ray: pip install 'edgewright[cluster]' to have it take part")
+    networks, rounds = (12, 1) if options.quick else (options.networks, options.rounds)
+    config = Config(options.space, networks, rounds, 2.0 if options.quick else 8.0, with_ray, options.seed)
+    before = conditions()
+    with tempfile.TemporaryDirectory() as folder:
+        result = run(config, trained(config.space, Path(folder)), print)
+    summary = result.summary()
+    if options.json is not None:
+        value = {"schema": 1, "before": before, "after": conditions(), "summary": summary}
+        write_json(options.json, {**value, **asdict(result)})
+    print(json.dumps(summary))
+
+
+if __name__ == "__main__":
+    main()

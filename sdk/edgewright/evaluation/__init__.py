@@ -1,0 +1,18 @@
+"""Evaluators: one network after the other, in processes of this machine, or on a Ray cluster. No torch."""
+
+from edgewright.evaluation.crew import Crew, require_crew
+from edgewright.evaluation.pool import ProcessPool
+from edgewright.evaluation.ray_cluster import RayCluster, require_cluster
+from edgewright.evaluation.serial import one_by_one
+from edgewright.evaluation.spec import EvaluateOne, EvaluatorSpec
+
+__all__ = [
+    "Crew",
+    "EvaluateOne",
+    "EvaluatorSpec",
+    "ProcessPool",
+    "RayCluster",
+    "one_by_one",
+    "require_cluster",
+    "require_crew",
+]

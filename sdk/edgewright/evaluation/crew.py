@@ -1,0 +1,237 @@
+"""Workers that evaluate networks side by side: who does what, for how long, and what if one is lost.
+
+1. Workers are hired when there is work for them, as many as were asked for, and stay until the end.
+2. A worker that is ready gets the next network. Results are yielded as they come.
+3. A worker that is lost is replaced and its network tried once more; then the network is quarantined.
+4. A network that is at work for longer than the time limit is quarantined and its worker replaced.
+
+Which worker a network meets changes nothing but who did it: the archive is that of one worker.
+"""
+
+from __future__ import annotations
+
+import math
+import time
+from abc import ABC, abstractmethod
+from collections import deque
+from collections.abc import Iterator
+from dataclasses import dataclass
+from types import TracebackType
+from typing import Generic, NamedTuple, Self, TypeVar
+
+from edgewright.errors import RunError, UsageError
+from edgewright.evaluation.reply import Reply, outcome_of, require_no_error
+from edgewright.search.config import Answer, Failure
+from edgewright.spaces.architecture import IntArray
+
+TICK_S = 0.25  # how often the time limit is looked at
+MAX_START_S = 900.0  # that may pass before any worker is ready: images on a slow disk take minutes
+MAX_START_LOSSES = 3  # in a row, before it is said that none will ever be ready
+TRIES = 2  # of a network whose worker was lost
+
+
+@dataclass(slots=True, eq=False)
+class Worker:
+    """One worker.
+
+    Attributes:
+        slot: 0, 1, …; a replacement takes the slot of the one that was lost.
+        name: for the archive.
+        ready: whether it has loaded what it needs.
+        row: that it evaluates; None where it is idle.
+        busy_s: so far, at this row.
+    """
+
+    slot: int
+    name: str
+    ready: bool = False
+    row: int | None = None
+    busy_s: float = 0.0
+
+
+W = TypeVar("W", bound=Worker)
+
+
+class Event(NamedTuple, Generic[W]):
+    """What a worker tells.
+
+    Attributes:
+        worker: who.
+        reply: to the request, or to being hired; None where the worker is lost.
+        reason: why it was lost.
+    """
+
+    worker: W
+    reply: Reply | None
+    reason: str = ""
+
+
+def require_crew(n_workers: int, time_limit_s: float | None) -> None:
+    """Raise ``UsageError`` for a number of workers, or a time limit in seconds, that cannot be."""
+    if n_workers < 1:
+        raise UsageError(f"an evaluation needs at least 1 worker, got {n_workers}; give --workers 1")
+    if time_limit_s is not None and not (math.isfinite(time_limit_s) and time_limit_s > 0):
+        raise UsageError(
+            f"a time limit is a number of seconds above 0, got {time_limit_s:g}; give --time-limit 600"
+        )
+
+
+class Crew(ABC, Generic[W]):
+    """An evaluator of many workers; a context manager, after which none of them lives.
+
+    Args:
+        n_workers: at most.
+        time_limit_s: for one evaluation; None is no limit. Time in which this process itself was stopped
+            does not count.
+
+    Raises:
+        UsageError: a number below its least value.
+    """
+
+    def __init__(self, n_workers: int, *, time_limit_s: float | None = None) -> None:
+        require_crew(n_workers, time_limit_s)
+        self.n_workers = n_workers
+        self.time_limit_s = time_limit_s
+        self.workers: dict[int, W] = {}  # by slot
+        self._start_losses = 0
+        self._starting_s = 0.0
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def __call__(self, X: IntArray) -> Iterator[Answer]:
+        """Evaluate ``X`` ``(k, n_var)`` and yield an answer for each row, as they come.
+
+        Raises:
+            RunError: no worker can be had.
+            SDKError: what a worker raised that concerns more than one network.
+        """
+        if len(X) == 0:
+            return
+        self._open()
+        waiting = deque(range(len(X)))
+        tries = [0] * len(X)
+        left = len(X)
+        last = time.monotonic()
+        try:
+            while left:
+                self._assign(X, waiting, tries)
+                event = self._next(TICK_S)
+                if event is not None and event.worker is self.workers.get(event.worker.slot):
+                    answer = self._take(event, waiting, tries)
+                    if answer is not None:
+                        left -= 1
+                        yield answer
+                now = time.monotonic()
+                # A gap is this process being stopped, or its caller busy: no worker's fault.
+                for answer in self._pass(min(now - last, 4 * TICK_S), tries):
+                    left -= 1
+                    yield answer
+                last = now
+        finally:
+            for worker in self._busy():  # what is still at work is wanted by nobody
+                self._dismiss(worker)
+
+    def close(self) -> None:
+        """End all workers; what they work at is lost."""
+        for worker in list(self.workers.values()):
+            self._dismiss(worker)
+
+    def _busy(self) -> list[W]:
+        return [worker for worker in self.workers.values() if worker.row is not None]
+
+    def _assign(self, X: IntArray, waiting: deque[int], tries: list[int]) -> None:
+        """Hire as many as there is work for, and give those that are ready something to do."""
+        wanted = min(self.n_workers, len(waiting) + len(self._busy()))
+        for slot in range(self.n_workers):
+            if len(self.workers) < wanted and slot not in self.workers:
+                self.workers[slot] = self._hire(slot)
+        for worker in self.workers.values():
+            if waiting and worker.ready and worker.row is None:
+                worker.row, worker.busy_s = waiting.popleft(), 0.0
+                tries[worker.row] += 1
+                self._ask(worker, [int(v) for v in X[worker.row]])
+
+    def _take(self, event: Event[W], waiting: deque[int], tries: list[int]) -> Answer | None:
+        """Act on what a worker told; return the answer of its network if there is one."""
+        worker, reply, reason = event
+        row = worker.row
+        if reply is not None and row is None:
+            require_no_error(reply)
+            worker.ready, self._start_losses = True, 0
+            return None
+        if reply is not None and row is not None:
+            worker.row = None
+            return Answer(row, outcome_of(reply), float(reply["seconds"]), worker.name, tries[row])
+        self._dismiss(worker)
+        if row is None:
+            self._count_start_loss(worker, reason)
+            return None
+        if tries[row] < TRIES:
+            waiting.appendleft(row)
+            return None
+        failure = Failure(f"lost {tries[row]} workers, the last: {reason}"[:300], "lost")
+        return Answer(row, failure, worker.busy_s, worker.name, tries[row])
+
+    def _count_start_loss(self, worker: W, reason: str) -> None:
+        if worker.ready:  # it ended while it was idle, and may be replaced as often as it likes
+            return
+        self._start_losses += 1
+        if self._start_losses >= MAX_START_LOSSES:
+            raise RunError(
+                f"{self._start_losses} workers in a row ended before they were ready, the last: {reason}; "
+                "fewer need less memory: give a smaller --workers"
+            )
+
+    def _pass(self, seconds: float, tries: list[int]) -> Iterator[Answer]:
+        """Let time pass; quarantine what is beyond the limit."""
+        for worker in self._busy():
+            worker.busy_s += seconds
+            row = worker.row
+            if self.time_limit_s is not None and worker.busy_s > self.time_limit_s and row is not None:
+                self._dismiss(worker)
+                failure = Failure(f"no result within the time limit of {self.time_limit_s:g} s", "hung")
+                yield Answer(row, failure, worker.busy_s, worker.name, tries[row])
+        if any(worker.ready for worker in self.workers.values()):
+            self._starting_s = 0.0
+        else:
+            self._starting_s += seconds
+        if self._starting_s > MAX_START_S:
+            raise RunError(f"no worker was ready after {MAX_START_S:g} s; {self._start_advice()}")
+
+    def _dismiss(self, worker: W) -> None:
+        """Forget a worker and end it, whatever it does."""
+        if self.workers.get(worker.slot) is worker:
+            del self.workers[worker.slot]
+        self._end(worker)
+
+    # What a kind of workers adds.
+
+    def _open(self) -> None:
+        """Make what the workers run on; called before each batch."""
+        return None
+
+    @abstractmethod
+    def _hire(self, slot: int) -> W:
+        """Start a worker; its first event says that it is ready. Returns at once."""
+
+    @abstractmethod
+    def _ask(self, worker: W, x: list[int]) -> None:
+        """Have a worker evaluate a network. Returns at once; its next event is the reply."""
+
+    @abstractmethod
+    def _next(self, timeout_s: float) -> Event[W] | None:
+        """Return what some worker told; None where none did in time. Earlier workers may tell too."""
+
+    @abstractmethod
+    def _end(self, worker: W) -> None:
+        """End a worker now; it may have ended already."""
+
+    @abstractmethod
+    def _start_advice(self) -> str:
+        """Return what to look at where no worker gets ready."""

@@ -1,0 +1,194 @@
+"""The validation error of subnets of a run, in this process or in workers.
+
+What an evaluation needs of a run is little: the weights, the validation images and the training images
+that BatchNorm is calibrated on. Workers read it from one file, which their operating system keeps in
+memory once for all of them.
+
+The file is safetensors, version 1: tensors ``weights/NAME``, ``calibration``, ``images`` and ``labels``,
+and in the metadata's one key, ``edgewright``, a JSON object: ``format`` (``evaluator``), ``schema`` (1),
+``space``, ``n_classes``, ``classes``, ``mean``, ``std``, ``flip``, ``digest`` of the data. It is as old as
+its search.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import torch
+from safetensors import safe_open
+from safetensors.torch import save_file
+from torch import Tensor
+
+from edgewright.evaluation import (
+    EvaluatorSpec,
+    ProcessPool,
+    RayCluster,
+    one_by_one,
+    require_cluster,
+    require_crew,
+)
+from edgewright.files import atomic_path, canonical_json
+from edgewright.pipeline.trained import TrainedRun
+from edgewright.search.config import Evaluator
+from edgewright.spaces import MobileSpace, find_space
+from edgewright.spaces.architecture import IntArray
+from edgewright.supernet.calibrate import calibrate
+from edgewright.supernet.extract import extract
+from edgewright.supernet.supernet import Supernet
+from edgewright.training.data import ImageData
+from edgewright.training.data.images import Split
+from edgewright.training.evaluate import N_CALIBRATION, evaluate
+
+#: One evaluation computes with one thread, wherever it runs: sums of floats depend on how many there
+#: are, and so would the archive. Networks of this size are faster side by side than on more threads each.
+THREADS = 1
+BATCH_SIZE = 128
+
+_FILE_NAME = ".evaluator.safetensors"
+
+
+class SubnetError:
+    """The validation error of subnets with inherited weights, BatchNorm calibrated.
+
+    Args:
+        supernet: with trained weights, in evaluation mode.
+        data: of which the validation split is read.
+        calibration: images ``(n, 3, size, size)``, uint8, as :meth:`ImageData.calibration_images` draws them.
+    """
+
+    def __init__(self, supernet: Supernet, data: ImageData, calibration: Tensor) -> None:
+        self.supernet = supernet
+        self.data = data
+        self.calibration = calibration
+
+    @classmethod
+    def of_run(cls, trained: TrainedRun) -> SubnetError:
+        """Return the evaluator of a run in memory."""
+        return cls(trained.supernet, trained.data, trained.data.calibration_images(N_CALIBRATION))
+
+    @property
+    def space(self) -> MobileSpace:
+        """The search space."""
+        return self.supernet.space
+
+    def __call__(self, x: IntArray) -> float:
+        """Return the error of an encoding ``(n_var,)``, in [0, 1], whatever was evaluated before."""
+        arch = self.space.decode(x)
+        with _threads(THREADS):
+            network = extract(self.supernet, arch)
+            calibrate(network, self.data.prepared_batches(self.calibration, arch.resolution, BATCH_SIZE))
+            found = evaluate(
+                network, self.data, split="val", resolution=arch.resolution, batch_size=BATCH_SIZE
+            )
+        return found.error
+
+    def save(self, path: Path) -> None:
+        """Write what a worker needs to ``path``. Raises ``StorageError``."""
+        tensors = {f"weights/{name}": tensor for name, tensor in self.supernet.state_dict().items()}
+        images, labels = self.data.val
+        tensors |= {"calibration": self.calibration, "images": images, "labels": labels}
+        header = {
+            "format": "evaluator",
+            "schema": 1,
+            "space": self.space.name,
+            "n_classes": self.space.n_classes,
+            "classes": self.data.classes,
+            "mean": self.data.mean,
+            "std": self.data.std,
+            "flip": self.data.flip,
+            "digest": self.data.digest,
+        }
+        with atomic_path(path) as temporary:
+            save_file(
+                {name: tensor.contiguous() for name, tensor in tensors.items()},
+                temporary,
+                {"edgewright": canonical_json(header)},
+            )
+
+
+def load_subnet_error(path: Path) -> SubnetError:
+    """Return what :meth:`SubnetError.save` wrote; the factory that workers call."""
+    with safe_open(str(path), framework="pt") as stream:
+        header = json.loads(stream.metadata()["edgewright"])
+        tensors = {name: stream.get_tensor(name) for name in stream.keys()}  # noqa: SIM118
+    supernet = Supernet(find_space(header["space"], n_classes=header["n_classes"]))
+    weights = {name.removeprefix("weights/"): t for name, t in tensors.items() if name.startswith("weights/")}
+    supernet.load_state_dict(weights)
+    val = Split(tensors["images"], tensors["labels"])
+    data = ImageData(
+        train=Split(tensors["calibration"], torch.zeros(len(tensors["calibration"]), dtype=torch.int64)),
+        val=val,
+        test=Split(val.images[:0], val.labels[:0]),
+        classes=tuple(header["classes"]),
+        mean=tuple(header["mean"]),
+        std=tuple(header["std"]),
+        flip=header["flip"],
+        digest=header["digest"],
+    )
+    return SubnetError(supernet.eval(), data, tensors["calibration"])
+
+
+def require_evaluable(workers: int | None, cluster: str | None, time_limit_s: float | None) -> None:
+    """Raise ``UsageError`` or ``MissingExtraError``, as :func:`evaluator_of` would of these arguments."""
+    require_crew(1 if workers is None else workers, time_limit_s)
+    if cluster is not None:
+        require_cluster(cluster)
+
+
+@contextmanager
+def evaluator_of(
+    trained: TrainedRun,
+    folder: Path,
+    *,
+    workers: int | None = None,
+    cluster: str | None = None,
+    time_limit_s: float | None = None,
+) -> Iterator[Evaluator]:
+    """Yield an evaluator of a run's subnets; its workers live until the block is left.
+
+    Args:
+        trained: the run.
+        folder: into which the workers' file is written; it is gone after the block.
+        workers: at most. One works in this process, unless it is on a cluster or has a time limit, which
+            takes a process that can be ended. None is one, or one for every CPU of ``cluster``.
+        cluster: a Ray cluster, as :class:`~edgewright.evaluation.RayCluster` takes it; None is none.
+        time_limit_s: for one evaluation; None is no limit.
+
+    Raises:
+        UsageError: a number below its least value, or an address that is none.
+        MissingExtraError: a cluster is asked for, and Ray is not installed.
+        StorageError: the file cannot be written.
+    """
+    found = SubnetError.of_run(trained)
+    if cluster is None and time_limit_s is None and workers in (None, 1):
+        yield one_by_one(found)
+        return
+    path = folder / _FILE_NAME
+    spec = EvaluatorSpec(
+        factory="edgewright.pipeline.evaluator:load_subnet_error", files={"path": path}, threads=THREADS
+    )
+    crew = (
+        ProcessPool(spec, 1 if workers is None else workers, time_limit_s=time_limit_s)
+        if cluster is None
+        else RayCluster(spec, workers, address=cluster, time_limit_s=time_limit_s)
+    )
+    try:
+        found.save(path)
+        with crew:
+            yield crew
+    finally:
+        path.unlink(missing_ok=True)
+
+
+@contextmanager
+def _threads(n: int) -> Iterator[None]:
+    """Compute with ``n`` threads inside the block."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(n)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)

@@ -1,0 +1,133 @@
+"""What every crew of workers must hold. Subclass it with a fixture ``crew``.
+
+``crew(factory, n_workers=2, time_limit_s=None, **arguments)`` returns a crew whose workers call that
+factory of :mod:`doubles.evaluators`; the fixture closes it.
+"""
+
+import os
+import time
+
+import numpy as np
+import pytest
+from doubles.evaluators import SPACE
+from doubles.search_problems import SyntheticProblem
+
+from edgewright.errors import DataError, RunError, UsageError
+from edgewright.search import Failure
+
+PATIENCE_S = 30.0
+
+
+def rows(*codes):
+    return np.array(codes, dtype=np.int64)[:, None]
+
+
+def by_row(answers):
+    """Return the answers in the order of their rows, each of which has one."""
+    found = sorted(answers, key=lambda answer: answer.row)
+    assert [answer.row for answer in found] == list(range(len(found)))
+    return found
+
+
+def gone(pid):
+    """Return whether a process ends within a while."""
+    deadline = time.monotonic() + PATIENCE_S
+    while time.monotonic() < deadline:
+        try:
+            os.kill(pid, 0)
+        except ProcessLookupError:
+            return True
+        try:
+            with open(f"/proc/{pid}/stat") as stream:  # noqa: PTH123  # it may go while it is read
+                if stream.read().rpartition(")")[2].split()[0] == "Z":
+                    return True  # nobody has asked how it ended yet
+        except OSError:
+            return True
+        time.sleep(0.05)
+    return False
+
+
+class CrewContract:
+    """The same from a process and from an actor."""
+
+    def test_every_network_has_its_own_error_whoever_evaluates_it(self, crew):
+        problem = SyntheticProblem(SPACE)
+        X = problem.space.sample(np.random.default_rng(0), 24)
+        workers = crew("formula", seconds=0.02)
+        found = by_row(workers(X))
+        for x, answer in zip(X, found, strict=True):
+            if int(x.sum()) % 9 == 0:
+                assert answer.outcome == Failure("diverged")
+            else:
+                assert answer.outcome == problem.error(x[None])[0], "bit for bit"
+            assert answer.seconds >= 0.02
+            assert answer.attempts == 1
+        assert by_row(workers(X[:3]))[2].outcome == found[2].outcome, "it stays, and may be asked again"
+        assert list(workers(X[:0])) == []
+
+    def test_whatever_an_evaluation_does_concerns_its_own_network(self, crew, tmp_path):
+        workers = crew("troubled", notes=str(tmp_path))
+        found = by_row(workers(rows(0, 1, 2, 4, 5, 7, 8, 9)))
+        fine = {row: a.outcome for row, a in enumerate(found) if not isinstance(a.outcome, Failure)}
+        assert fine == {0: 0.0, 2: fine.get(2), 4: 0.05, 5: 0.07, 6: 0.08, 7: 0.09}
+        assert np.isnan(fine[2]), "a failure to the search, which checks what it gets"
+        kinds = {row: a.outcome.kind for row, a in enumerate(found) if isinstance(a.outcome, Failure)}
+        assert kinds == {1: "raised", 3: "lost"}
+        assert found[1].outcome.reason == "ValueError: no such layer"
+        assert "lost 2 workers" in found[3].outcome.reason
+        assert [a.attempts for a in found] == [1, 1, 1, 2, 2, 1, 1, 1]
+
+    def test_an_evaluation_that_hangs_is_given_up_and_the_others_go_on(self, crew, tmp_path):
+        workers = crew("troubled", notes=str(tmp_path), time_limit_s=1.5)
+        (hung,) = workers(rows(3))
+        assert hung.outcome.kind == "hung"
+        assert "within the time limit of 1.5 s" in hung.outcome.reason
+        assert hung.seconds >= 1.5
+        assert hung.attempts == 1
+        workers.time_limit_s = 60.0
+        assert [a.outcome for a in by_row(workers(rows(9, 10)))] == [0.09, 0.1]
+
+    def test_an_error_of_the_sdk_ends_the_batch_and_not_the_crew(self, crew, tmp_path):
+        workers = crew("troubled", notes=str(tmp_path))
+        with pytest.raises(DataError, match="images are gone; put them back"):
+            list(workers(rows(6, 9, 10)))
+        assert [a.outcome for a in by_row(workers(rows(9, 10)))] == [0.09, 0.1]
+
+    def test_a_batch_that_nobody_waits_for_answers_no_later_one(self, crew, tmp_path):
+        workers = crew("troubled", notes=str(tmp_path))
+        batch = workers(rows(9, 3))
+        assert next(batch).outcome == 0.09
+        batch.close()
+        assert [a.outcome for a in by_row(workers(rows(20, 21, 22)))] == [0.2, 0.21, 0.22]
+
+    def test_no_worker_outlives_its_crew(self, crew, tmp_path):
+        workers = crew("troubled", notes=str(tmp_path))
+        batch = workers(rows(3, 9, 10))
+        next(batch), next(batch)
+        workers.close()
+        pids = {int(line.split()[1]) for line in (tmp_path / "begun").read_text().splitlines()}
+        assert len(pids) == 2
+        assert os.getpid() not in pids
+        assert all(gone(pid) for pid in pids)
+
+    def test_what_a_worker_cannot_load_is_said_as_it_says_it(self, crew):
+        with pytest.raises(DataError, match="images of this evaluator are gone"):
+            list(crew("cannot_load")(rows(1)))
+        with pytest.raises(UsageError, match="name a function that every worker can import"):
+            list(crew("no_such_function")(rows(1)))
+
+    def test_workers_that_never_get_ready_end_the_search(self, crew):
+        with pytest.raises(RunError, match=r"3 workers in a row ended before they were ready.*--workers"):
+            list(crew("dies_while_it_loads")(rows(1, 2, 3)))
+
+    @pytest.mark.parametrize(
+        ("options", "named"),
+        [
+            ({"n_workers": 0}, "at least 1 worker"),
+            ({"time_limit_s": 0.0}, "time limit"),
+            ({"time_limit_s": float("nan")}, "time limit"),
+        ],
+    )
+    def test_numbers_that_cannot_be_are_refused(self, crew, options, named):
+        with pytest.raises(UsageError, match=named):
+            crew("formula", **options)

@@ -1,0 +1,103 @@
+import os
+import signal
+import subprocess
+import sys
+import time
+
+import numpy as np
+import pytest
+from contracts.crew_contract import CrewContract, by_row, gone, rows
+
+from edgewright.errors import RunError
+from edgewright.evaluation import EvaluatorSpec, ProcessPool
+from edgewright.evaluation import pool as pool_module
+from edgewright.search import Failure
+
+PARENT = """
+import sys
+import numpy as np
+from edgewright.evaluation import EvaluatorSpec, ProcessPool
+
+spec = EvaluatorSpec(factory="doubles.evaluators:" + sys.argv[1], arguments={"notes": sys.argv[2]})
+with ProcessPool(spec, 2) as pool:
+    list(pool(np.array([[3], [3], [3]])))
+"""
+
+
+@pytest.fixture
+def crew():
+    made = []
+
+    def make(factory, n_workers=2, time_limit_s=None, **arguments):
+        spec = EvaluatorSpec(factory=f"doubles.evaluators:{factory}", arguments=arguments)
+        made.append(ProcessPool(spec, n_workers, time_limit_s=time_limit_s))
+        return made[-1]
+
+    yield make
+    for pool in made:
+        pool.close()
+
+
+class TestProcessPool(CrewContract):
+    def test_a_worker_that_is_killed_from_outside_is_replaced(self, crew, tmp_path):
+        pool = crew("troubled", notes=str(tmp_path))
+        killed = False
+        found = []
+        for answer in pool(rows(*range(20, 40))):
+            found.append(answer)
+            if not killed:
+                for worker in pool.workers.values():
+                    os.kill(worker.process.pid, signal.SIGKILL)
+                killed = True
+        assert [a.outcome for a in by_row(found)] == [code / 100 for code in range(20, 40)]
+
+    def test_a_lost_worker_is_quoted(self, crew, tmp_path):
+        (answer,) = crew("troubled", notes=str(tmp_path))(rows(4))
+        assert "SIGKILL" in answer.outcome.reason
+        assert answer.outcome.reason.endswith("out of luck")
+        with pytest.raises(RunError, match="status 1: cannot allocate memory"):
+            list(crew("dies_while_it_loads")(rows(1)))
+
+    def test_time_in_which_this_process_was_stopped_is_no_workers_fault(self, crew, monkeypatch):
+        pool = crew("formula", n_workers=1, seconds=0.3, time_limit_s=5.0)
+        X = np.ones((2, 28), dtype=np.int64)
+        list(pool(X[:1]))
+        clock, jumps = time.monotonic, [0.0]
+        monkeypatch.setattr(time, "monotonic", lambda: clock() + jumps[0])
+        tell = pool._next
+
+        def stopped_for_an_hour(timeout_s):
+            jumps[0] += 3600.0
+            return tell(timeout_s)
+
+        pool._next = stopped_for_an_hour
+        assert not isinstance(next(iter(pool(X[1:]))).outcome, Failure)
+
+    @pytest.mark.skipif(sys.platform != "linux", reason="what keeps Python busy is ended by Linux alone")
+    @pytest.mark.parametrize("factory", ["troubled", "keeps_python_busy"])
+    def test_workers_end_with_a_parent_that_is_killed(self, tmp_path, factory):
+        environment = os.environ | {"PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
+        parent = subprocess.Popen([sys.executable, "-c", PARENT, factory, str(tmp_path)], env=environment)
+        try:
+            deadline = time.monotonic() + 60.0
+            pids = set()
+            while len(pids) < 2:
+                assert time.monotonic() < deadline
+                assert parent.poll() is None
+                time.sleep(0.02)
+                if factory == "troubled" and (tmp_path / "begun").exists():
+                    lines = (tmp_path / "begun").read_text().splitlines()
+                    pids = {int(line.split()[1]) for line in lines}
+                else:
+                    pids = {int(path.name) for path in tmp_path.iterdir() if path.name.isdigit()}
+        finally:
+            parent.kill()
+            parent.wait()
+        assert all(gone(pid) for pid in pids)
+
+
+def test_workers_that_fill_the_machine_keep_to_cores_of_their_own(monkeypatch):
+    monkeypatch.setattr(os, "sched_getaffinity", lambda pid: {1, 3, 4, 6}, raising=False)
+    assert [pool_module._cores(slot, 4, 1) for slot in range(4)] == [[1], [3], [4], [6]]
+    assert [pool_module._cores(slot, 2, 2) for slot in range(2)] == [[1, 3], [4, 6]]
+    assert pool_module._cores(0, 2, 1) == pool_module._cores(0, 5, 1) == [], "they go where they like"

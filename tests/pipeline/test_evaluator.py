@@ -1,0 +1,94 @@
+import numpy as np
+import pytest
+import torch
+from doubles.archives import rows
+from doubles.tiny_chain import BUDGET
+
+from edgewright.errors import UsageError
+from edgewright.pipeline.evaluator import SubnetError, evaluator_of, load_subnet_error
+from edgewright.pipeline.search import SearchOptions, search_run
+from edgewright.pipeline.trained import TrainedRun
+from edgewright.search.archive import Archive
+
+
+@pytest.fixture(scope="module")
+def trained(chain):
+    return TrainedRun.open(chain.run)
+
+
+def sample(space, n):
+    return space.sample(np.random.default_rng(0), n)
+
+
+def archive(run, name):
+    return run / "searches" / name / "archive.sqlite"
+
+
+def test_the_error_is_that_of_the_calibrated_subnet(trained):
+    found = SubnetError.of_run(trained)
+    for x in sample(trained.space, 4):
+        assert found(x) == trained.evaluate(trained.space.decode(x)).error
+
+
+def test_it_depends_on_no_earlier_evaluation_and_on_no_number_of_threads(trained):
+    X = sample(trained.space, 4)
+    forth = [SubnetError.of_run(trained)(x) for x in X]
+    again = SubnetError.of_run(trained)
+    torch.set_num_threads(2)
+    back = [again(x) for x in X[::-1]]
+    assert torch.get_num_threads() == 2, "what the caller computes with is left as it was"
+    assert back[::-1] == forth
+
+
+def test_what_a_worker_loads_is_the_evaluator(trained, tmp_path):
+    path = tmp_path / "evaluator.safetensors"
+    found = SubnetError.of_run(trained)
+    found.save(path)
+    loaded = load_subnet_error(path)
+    assert loaded.space == trained.space
+    assert loaded.data.digest == trained.data.digest
+    for x in sample(trained.space, 4):
+        assert loaded(x) == found(x)
+
+
+def test_nothing_is_left_of_the_workers_file(trained, tmp_path):
+    with evaluator_of(trained, tmp_path, workers=2):
+        assert len(list(tmp_path.iterdir())) == 1
+    assert not list(tmp_path.iterdir())
+    with evaluator_of(trained, tmp_path):
+        assert not list(tmp_path.iterdir()), "one network after the other needs none"
+
+
+def test_workers_change_nothing_but_the_time_it_takes(chain, trained_only):
+    for name, workers in (("one", None), ("two", 2)):
+        options = SearchOptions(
+            name=name, workers=workers, budget=BUDGET, evaluations=24, tables=chain.tables, seed=5
+        )
+        assert len(search_run(trained_only, options).front.members) == 24
+    assert rows(archive(trained_only, "one")) == rows(archive(trained_only, "two"))
+    with Archive.read(archive(trained_only, "two")) as opened:
+        assert {row.worker for row in opened.evaluations} == {"process 1", "process 2"}
+    assert not list((trained_only / "searches" / "two").glob("*.safetensors"))
+
+
+def test_an_evaluation_with_a_time_limit_works_in_a_process_that_can_be_ended(chain, trained_only):
+    options = SearchOptions(evaluations=2, tables=chain.tables, time_limit_s=1e-6)
+    found = search_run(trained_only, options)
+    with Archive.read(found.folder / "archive.sqlite") as opened:
+        # One may be done before anyone has looked at the time.
+        assert {row.failure_kind for row in opened.failures} <= {"hung"}
+        assert {row.worker for row in opened.evaluations} == {"process 1"}
+
+
+@pytest.mark.parametrize(
+    ("given", "named"),
+    [
+        ({"workers": 0}, "at least 1 worker"),
+        ({"time_limit_s": -1.0}, "above 0"),
+        ({"cluster": "somewhere"}, "no Ray cluster"),
+    ],
+)
+def test_workers_that_cannot_be_are_refused_before_anything_is_written(chain, trained_only, given, named):
+    with pytest.raises(UsageError, match=named):
+        search_run(trained_only, SearchOptions(evaluations=2, tables=chain.tables, **given))
+    assert not (trained_only / "searches").exists()

@@ -1,0 +1,55 @@
+import numpy as np
+import pytest
+
+from edgewright.errors import DataError
+from edgewright.search import Answer, Failure
+from edgewright.search.outcome import answers
+
+X = np.arange(5)[:, None]
+NAMES = ("error",)
+
+
+def told(evaluate):
+    clock = iter(range(1000))
+    found = list(answers(evaluate, X, NAMES, lambda: float(next(clock))))
+    assert sorted(answer.row for answer, _ in found) == list(range(5))
+    return found
+
+
+def test_values_in_order_are_those_of_the_rows_with_the_time_that_each_took():
+    found = told(lambda X: iter(X[:, 0] / 10))
+    assert [(answer.row, value) for answer, value in found] == [(i, (i / 10,)) for i in range(5)]
+    assert all(answer.seconds == 1.0 and answer.attempts == 1 for answer, _ in found)
+
+
+def test_answers_come_in_any_order_and_are_kept_as_they_are():
+    given = [Answer(row, row / 10, 2.5, "w", 2) for row in (3, 0, 4, 1, 2)]
+    assert told(lambda X: given) == [(answer, (answer.row / 10,)) for answer in given]
+
+
+def test_an_evaluator_that_raises_is_called_again_with_what_it_has_not_answered():
+    calls = []
+
+    def evaluate(X):
+        calls.append(X[:, 0].tolist())
+        yield Answer(len(X) - 1, 0.5, 1.0)
+        raise ValueError("broken")
+
+    found = {answer.row: value for answer, value in told(evaluate)}
+    assert calls == [[0, 1, 2, 3, 4], [1, 2, 3], [2]]
+    assert [found[row] for row in (4, 3, 2)] == [(0.5,)] * 3
+    assert found[0] == found[1] == Failure("ValueError: broken")
+
+
+def test_a_value_in_an_answer_is_checked_as_any_other():
+    found = told(lambda X: [Answer(row, float("nan"), 1.0) for row in range(5)])
+    assert {value.kind for _, value in found} == {"not finite"}
+
+
+def test_errors_of_the_sdk_are_not_swallowed():
+    def evaluate(X):
+        raise DataError("gone")
+        yield
+
+    with pytest.raises(DataError):
+        told(evaluate)
