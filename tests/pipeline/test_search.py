@@ -11,6 +11,7 @@ from edgewright.pipeline.lock import exclusive
 from edgewright.pipeline.search import SearchOptions, search_run
 from edgewright.pipeline.trained import TrainedRun
 from edgewright.search.budget import QUANTITIES
+from edgewright.search.config import SearchConfig
 from edgewright.search.feasible import minimise
 
 
@@ -82,6 +83,22 @@ def test_the_same_seed_gives_the_same_archive_and_another_does_not(chain, traine
         for name, seed in (("a", 1), ("b", 1), ("c", 2))
     ]
     assert found[0] == found[1] != found[2]
+
+
+def test_what_is_not_given_is_the_searchs_own_and_stays_as_the_archive_has_it():
+    usual = SearchConfig()
+    for name in ("method", "design", "pre_screening", "surrogate", "archive_policy", "archive_size"):
+        assert getattr(SearchOptions().to_config(), name) == getattr(usual, name)
+    for name in ("inner", "infill", "n_infill", "seed"):
+        assert getattr(SearchOptions().to_config(), name) == getattr(usual, name)
+    assert SearchOptions(evaluations=300).to_config().n_initial == 50
+    assert SearchOptions(evaluations=8).to_config().n_initial == 8
+    plain = SearchOptions(method="nsga2", n_initial=20).to_config()
+    assert plain.n_infill == plain.n_initial == 20
+    recorded = {"n_initial": 33, "n_infill": 7}
+    kept = SearchOptions(evaluations=10).to_config(recorded)
+    assert (kept.n_initial, kept.n_infill) == (33, 7)
+    assert SearchOptions(n_initial=5, n_infill=2).to_config(recorded).n_infill == 2
 
 
 def test_a_refusal_comes_before_anything_is_written(chain, trained_only):

@@ -56,10 +56,11 @@ def search(
         typer.Option(help="Search of the predicted objectives: auto, nsga2, nsga3 (for many objectives)."),
     ] = "auto",
     infill: Annotated[
-        str, typer.Option(help="How the next networks are chosen: hypervolume, subset (fills gaps).")
-    ] = "hypervolume",
+        str | None, typer.Option(help="How the next networks are chosen: hypervolume, subset (fills gaps).")
+    ] = None,
     batch: Annotated[
-        int | None, typer.Option(min=1, help="Networks of each further iteration; 8 where not given.")
+        int | None,
+        typer.Option(min=1, help="Networks of each further iteration; nsga2 takes as many as at first."),
     ] = None,
     archive: Annotated[
         str, typer.Option(help="What surrogates learn from: growing (all), constant (the best).")

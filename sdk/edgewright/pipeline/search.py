@@ -9,7 +9,7 @@
 from __future__ import annotations
 
 import platform
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
@@ -50,7 +50,7 @@ class SearchOptions:
         design: ``auto`` or the name of an initial design.
         surrogate: ``auto`` or a surrogate's name.
         inner: ``auto`` or the name of an inner search.
-        infill: name of what chooses the networks of an iteration.
+        infill: name of what chooses the networks of an iteration; the search's own where ``None``.
         archive_policy: ``growing`` or ``constant``.
         archive_size: networks that a constant archive keeps.
         pre_screening: how many times as many networks the initial design evaluates.
@@ -59,8 +59,8 @@ class SearchOptions:
         z: standard deviations of the predicted latency that a budget is held with.
         seed: the search's only source of randomness.
         n_initial: networks that the initial design keeps; a sixth, at least 16, where ``None``.
-        n_infill: evaluated in each iteration after it; 8 where ``None``, and as many as the initial
-            design's for ``nsga2``.
+        n_infill: evaluated in each iteration after it; the search's own where ``None``, and as many as
+            the initial design's for ``nsga2``.
         workers: that evaluate side by side; ``None`` is one, or as many as ``cluster`` has CPUs. They
             change nothing but the time it takes.
         cluster: a Ray cluster to evaluate on: ``local``, ``auto``, ``HOST:PORT`` or ``ray://HOST:PORT``.
@@ -77,7 +77,7 @@ class SearchOptions:
     design: str = "auto"
     surrogate: str = "auto"
     inner: str = "auto"
-    infill: str = "hypervolume"
+    infill: str | None = None
     archive_policy: str = "growing"
     archive_size: int = 100
     pre_screening: int = 1
@@ -91,24 +91,27 @@ class SearchOptions:
     cluster: str | None = None
     time_limit_s: float | None = None
 
-    def to_config(self, recorded: int | None = None) -> SearchConfig:
+    def to_config(self, recorded: Mapping[str, Any] | None = None) -> SearchConfig:
         """Return how the search goes.
 
         Args:
-            recorded: size of the initial design of the archive that is continued.
+            recorded: what the archive that is continued says of its own; what is not given stays so.
 
         Raises:
             UsageError: a part is unknown, or a number is out of range; all faults are named.
         """
+        recorded, usual = recorded or {}, SearchConfig()
         sixth = self.evaluations // (6 * max(1, self.pre_screening))
         n_initial = self.n_initial
         if n_initial is None:
-            n_initial = recorded or max(1, min(self.evaluations, max(16, sixth)))
-        plain = n_initial if self.method == "nsga2" else 8
+            n_initial = recorded.get("n_initial", max(1, min(self.evaluations, max(16, sixth))))
+        n_infill = self.n_infill
+        if n_infill is None:
+            n_infill = recorded.get("n_infill", n_initial if self.method == "nsga2" else usual.n_infill)
         config = SearchConfig(
             evaluations=self.evaluations,
             n_initial=n_initial,
-            n_infill=plain if self.n_infill is None else self.n_infill,
+            n_infill=n_infill,
             seed=self.seed,
             method=self.method,
             design=self.design,
@@ -117,7 +120,7 @@ class SearchOptions:
             archive_policy=self.archive_policy,
             archive_size=self.archive_size,
             inner=self.inner,
-            infill=self.infill,
+            infill=usual.infill if self.infill is None else self.infill,
         )
         require_parts(config)
         return config
@@ -207,7 +210,7 @@ def search_run(
             time_limit_s=options.time_limit_s,
         ) as evaluate,
     ):
-        config = options.to_config(archive.meta.get("n_initial") if len(archive) else None)
+        config = options.to_config(archive.meta if len(archive) else None)
         write_json(target / "search.json", problem.to_json(options))
         result = _watched(
             watcher or TaskWatcher(progress),

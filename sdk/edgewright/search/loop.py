@@ -189,11 +189,11 @@ def _parts(config: SearchConfig) -> dict[str, object]:
 
 
 def _to_compare(archive: Archive, wanted: dict[str, object]) -> dict[str, object]:
-    """Return ``wanted`` without what an older archive does not record, where that is as it was then."""
+    """Return ``wanted`` without what an older archive does not record, where that is the usual."""
     if not len(archive):
         return wanted
-    then, meta = _parts(SearchConfig()), archive.meta
-    return {key: value for key, value in wanted.items() if key in meta or then.get(key) != value}
+    usual, meta = _parts(SearchConfig()), archive.meta
+    return {key: value for key, value in wanted.items() if key in meta or usual.get(key) != value}
 
 
 class _Search:
