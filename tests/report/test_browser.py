@@ -266,10 +266,17 @@ def seen_at(page: "Page", name: str) -> int:
     """Return how many points a trace of the front's plot has."""
     return int(
         page.evaluate(
-            "name => document.getElementById('front-plot').data.find((t) => t.name === name)?.x.length ?? 0",
+            """(name) => {
+                const trace = document.getElementById("front-plot").data.find((t) => t.name === name);
+                return trace ? trace.x.filter((x) => x !== null).length : 0;
+            }""",
             name,
         )
     )
+
+
+def legend(page: "Page") -> list[str]:
+    return page.locator("#front-plot .legendtext").all_text_contents()
 
 
 def test_the_slider_goes_back_to_any_evaluation(visit: Visit, tmp_path: Path) -> None:
@@ -281,6 +288,7 @@ def test_the_slider_goes_back_to_any_evaluation(visit: Visit, tmp_path: Path) ->
     on_front = sum(p.on_front for p in data.points)
     assert seen_at(page, "on the front") == on_front
     ranges = page.evaluate("document.getElementById('front-plot').layout.xaxis.range")
+    kinds = set(legend(page))
     for n in (40, 17, 1):
         page.locator("#after").fill(str(n))
         feasible = sum(
@@ -291,6 +299,7 @@ def test_the_slider_goes_back_to_any_evaluation(visit: Visit, tmp_path: Path) ->
         assert f"after {n} of {last} evaluations" in words.inner_text()
         assert f"{seen_at(page, 'on the front')} on the front" in words.inner_text()
         assert page.get_attribute("#after", "aria-valuetext") == words.inner_text()
+        assert kinds < set(legend(page)), "kinds that come later keep their place"
     assert "initial design" in words.inner_text()
     assert page.evaluate("document.getElementById('front-plot').layout.xaxis.range") == ranges
     page.locator("#after").focus()

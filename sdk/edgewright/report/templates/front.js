@@ -73,7 +73,7 @@ function drawFront(plot, data, x, y, { chosen, after }) {
     dots(data, own.filter(({ point }) => point.finalist), x, y, "finalist", { color: colour("accent"), size: 15, symbol: "star", line: { color: colour("card"), width: 1.5 } }),
     dots(data, seen.filter(({ point }) => point.baseline), x, y, "baseline", { color: colour("baseline"), size: 11, symbol: "diamond", line: { color: colour("card"), width: 1 } }),
     dots(data, seen.filter(({ index }) => index === chosen), x, y, "chosen", { color: "rgba(0,0,0,0)", size: 22, line: { color: colour("ink"), width: 2 } }, false),
-  ].filter((trace) => trace.x.length);
+  ].flatMap((trace) => inLegend(data, trace, after));
   const budgets = [[x, "x"], [y, "y"]].filter(([i, name]) => data.objectives[i].budget !== null && !(x === y && name === "y"));
   const title = (o) => ({ text: plain(o.unit && !o.label.includes(`(${o.unit})`) ? `${o.label} (${o.unit})` : o.label), standoff: 10, font: { size: plot.clientWidth < 480 ? 11 : 13 } });
   const range = (i) => axisRange(all.map(({ point }) => point.values[i]), data.objectives[i].budget);
@@ -83,10 +83,21 @@ function drawFront(plot, data, x, y, { chosen, after }) {
     xaxis: { title: title(data.objectives[x]), range: range(x) },
     yaxis: { title: title(data.objectives[y]), range: range(y) },
     shapes: budgets.flatMap(([i, name]) => budgetShapes(data.objectives[i], name, range(i))),
-    annotations: budgets.map(([i, name]) => budgetNote(data.objectives[i], name)),
+    annotations: budgets.map(([i, name]) => budgetNote(data.objectives[i], name, range(i))),
     // Zoom survives a theme change, a click or another evaluation, but not another axis.
     uirevision: `${x}-${y}`,
   }), plotOptions("pareto-front"));
+}
+
+// While the slider is back, kinds that have no point yet keep their place in the legend: the plot stays put.
+function inLegend(data, trace, after) {
+  if (trace.x.length) return [trace];
+  const exists = {
+    "over a budget": (p) => !p.feasible, dominated: (p) => p.feasible && !p.front, "on the front": (p) => p.front,
+    compiled: (p) => p.compiled && !p.finalist, finalist: (p) => p.finalist,
+  }[trace.name];
+  const later = after !== null && exists && data.points.some((p) => !p.baseline && exists(p));
+  return later ? [{ ...trace, x: [null], y: [null], customdata: [null] }] : [];
 }
 
 function dots(data, items, x, y, name, marker, legend = true) {
@@ -138,9 +149,10 @@ function budgetShapes(objective, axis, [low, high]) {
   ];
 }
 
-function budgetNote(objective, axis) {
+function budgetNote(objective, axis, [low, high]) {
+  const left = (objective.budget - low) / (high - low) > 0.8; // beside it there is no room at the right
   const place = axis === "x"
-    ? { x: objective.budget, yref: "paper", y: 0.01, xanchor: "left", yanchor: "bottom", xshift: 3 }
+    ? { x: objective.budget, yref: "paper", y: 0.01, xanchor: left ? "right" : "left", yanchor: "bottom", xshift: left ? -3 : 3 }
     : { y: objective.budget, xref: "paper", x: 0.99, xanchor: "right", yanchor: "bottom" };
   return { text: `budget ${plain(`${digits(objective.budget)} ${objective.unit}`.trim())}`, showarrow: false, font: { size: 12, color: colour("bad") }, ...place };
 }
