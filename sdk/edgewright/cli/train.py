@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 from typing import Annotated
 
@@ -88,8 +89,10 @@ def train(
                 group=group,
             )
         except SDKError as error:
-            if group.is_first or isinstance(error, ProcessLostError):
+            if group.is_first:
                 raise
-            raise typer.Exit(error.exit_code) from error  # the first process tells what it is
+            if isinstance(error, ProcessLostError):  # the first process may be the one that ended
+                print(f"edgewright: {error}", file=sys.stderr)
+            raise typer.Exit(error.exit_code) from error
     if group.is_first:
         console.result(result.to_json(), result.text())

@@ -19,6 +19,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -191,7 +192,8 @@ class Group:
         try:
             yield
         except RuntimeError as error:
-            reason = str(error).partition("\n")[0].partition(". ")[0]
+            line = str(error).partition("\n")[0].partition(". ")[0]
+            reason = re.sub(r"^\[[^]]*\] ", "", line)  # gloo begins with a line of its source
             raise ProcessLostError(
                 f"process {self.rank} of {self.size} lost the others ({reason}); see why one ended, then "
                 "run the same command again: it goes on after the last finished epoch"
