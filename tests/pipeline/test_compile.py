@@ -11,7 +11,7 @@ from edgewright.errors import ParityError, UsageError
 from edgewright.pipeline.compile import compile_architecture, compile_pick
 from edgewright.pipeline.front import load_front
 from edgewright.pipeline.trained import TrainedRun
-from edgewright.pipeline.tune import LR_SHARE, tuning_config
+from edgewright.pipeline.tune import tuning_config
 from edgewright.training.log import read_log
 
 
@@ -96,10 +96,10 @@ def test_a_fine_tuned_network_lies_beside_the_one_with_inherited_weights(own_run
     assert len(list((own_run / "finetuned").iterdir())) == 1, "trained once for all devices"
 
 
-def test_fine_tuning_is_as_the_supernet_was_trained_at_a_tenth_of_its_rate(own_run):
+def test_fine_tuning_is_as_the_supernet_was_trained(own_run):
     trained = TrainedRun.open(own_run)
     config = tuning_config(trained, 3)
     assert (config.epochs, config.optimizer, config.batch_size) == (3, "adamw", 16)
-    assert config.lr == pytest.approx(trained.folder.description["training"]["lr"] * LR_SHARE)
+    assert config.lr == trained.folder.description["training"]["lr"]
     with pytest.raises(UsageError, match="at least 1 epoch, got -1"):
         compile_pick(own_run, "1", "cpu", fine_tune=-1)

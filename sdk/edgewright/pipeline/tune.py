@@ -16,11 +16,12 @@ from edgewright.training.config import TrainConfig
 from edgewright.training.loop import TrainProgress
 from edgewright.training.single import Tuned, fine_tune
 
-LR_SHARE = 0.1  # of the supernet's peak learning rate: the weights are near where they shall be
-
 
 def tuning_config(trained: TrainedRun, epochs: int) -> TrainConfig:
-    """Return how a network of the run is fine-tuned: as the supernet was trained, at a lower rate.
+    """Return how a network of the run is fine-tuned: as the supernet was trained, for ``epochs``.
+
+    At its full learning rate: weights that many networks share are far from where one of them wants
+    them, and where the rate is too high after all, the inherited weights are kept.
 
     Raises:
         UsageError: ``epochs`` is below 1.
@@ -30,7 +31,7 @@ def tuning_config(trained: TrainedRun, epochs: int) -> TrainConfig:
     recorded = trained.folder.description["training"]
     known = {field.name for field in fields(TrainConfig)}
     settings = {name: value for name, value in recorded.items() if name in known}
-    return TrainConfig(**settings | {"epochs": epochs, "lr": settings["lr"] * LR_SHARE})
+    return TrainConfig(**settings | {"epochs": epochs})
 
 
 def tuning_key(trained: TrainedRun, arch: Architecture, config: TrainConfig) -> dict[str, Any]:
