@@ -17,7 +17,7 @@ ROOT = Path(__file__).parents[2]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))
 OPTIONAL = {
     *("onnxruntime", "ai_edge_litert", "ai_edge_quantizer", "litert_torch", "tflite_runtime"),
-    *("tensorrt", "tensorrt_rtx", "cuda", "pynvml", "jinja2", "plotly", "ray", "tensorboard", "lightgbm"),
+    *("tensorrt", "tensorrt_rtx", "cuda", "pynvml", "jinja2", "plotly", "ray", "tensorboard", "catboost"),
     "matplotlib",
 }
 # These write TFLite's format with the vendor's own classes. They are reached through the registry, which

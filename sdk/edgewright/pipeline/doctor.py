@@ -48,7 +48,8 @@ _PACKAGES: tuple[tuple[str, str, str | None], ...] = (
     ("plotly", "plotly", "report"),
     ("matplotlib", "matplotlib", "report"),
     ("tensorboard", "tensorboard", "tensorboard"),
-    ("lightgbm", "lightgbm", "all"),
+    ("lightgbm", "lightgbm", None),
+    ("catboost", "catboost", "catboost"),
     ("nvidia-ml-py", "pynvml", "tensorrt"),
     ("ray", "ray", "cluster"),
 )

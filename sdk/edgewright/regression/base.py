@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple, Protocol
+from typing import TYPE_CHECKING, NamedTuple, Protocol, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
@@ -47,6 +47,34 @@ class Regressor(Protocol):
         Raises:
             NotFittedError: before the first ``fit``.
         """
+        ...
+
+
+@runtime_checkable
+class Covariant(Protocol):
+    """A model that also says how its errors on several points go together."""
+
+    def covariance(self, X: FloatArray) -> FloatArray:
+        """Return the covariance of the noise-free values of ``X`` ``(m, n_features)``, ``(m, m)``."""
+        ...
+
+
+@runtime_checkable
+class LeavesOut(Protocol):
+    """A model that knows from its fit how it would have predicted samples that it had not seen."""
+
+    @property
+    def left_out(self) -> FloatArray:
+        """What the samples of the last ``fit`` are predicted as without themselves, ``(n,)``."""
+        ...
+
+
+@runtime_checkable
+class MeanAlone(Protocol):
+    """A model whose mean is had at a fraction of the time that its deviation takes."""
+
+    def predict_mean(self, X: FloatArray) -> FloatArray:
+        """Return the mean of ``predict`` for ``X`` ``(m, n_features)``, ``(m,)``."""
         ...
 
 

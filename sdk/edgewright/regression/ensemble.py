@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from edgewright.errors import UsageError
-from edgewright.regression.base import FloatArray, Prediction, Regressor
+from edgewright.regression.base import Covariant, FloatArray, Prediction, Regressor
 
 if TYPE_CHECKING:
     from typing import Self
@@ -41,3 +41,15 @@ class Ensemble:
         stated = [p.std**2 for p in predictions if p.std is not None]
         variance = means.var(axis=0) + (np.mean(stated, axis=0) if stated else 0.0)
         return Prediction(means.mean(axis=0), np.sqrt(variance))
+
+    def covariance(self, X: FloatArray) -> FloatArray:
+        """Return how far the members disagree together, and what they state, ``(m, m)``.
+
+        The covariance of the mixture that :meth:`predict` gives the deviation of, with members that
+        state a deviation and no covariance left at their disagreement. Raises ``NotFittedError``.
+        """
+        means = np.stack([member.predict(X).mean for member in self.members])
+        apart = means - means.mean(axis=0)
+        stated = [member.covariance(X) for member in self.members if isinstance(member, Covariant)]
+        between: FloatArray = apart.T @ apart / len(means)
+        return between + np.mean(stated, axis=0) if stated else between

@@ -21,6 +21,7 @@ class _Fitted:
     standardiser: Standardiser
     weights: FloatArray  # (n_kept,)
     penalty: float
+    left_out: FloatArray  # (n,)
 
 
 class Ridge:
@@ -41,7 +42,7 @@ class Ridge:
         Z, t = standardiser.features(X), (y - standardiser.y_mean) / standardiser.y_scale
         U, s, Vt = np.linalg.svd(Z, full_matrices=False)
         projected = U.T @ t
-        best = (np.inf, 0.0, np.zeros(len(s)))
+        best = (np.inf, 0.0, np.zeros(len(s)), t)
         for relative in self.penalties:
             penalty = relative * len(y)
             shrink = s**2 / (s**2 + penalty)
@@ -50,9 +51,17 @@ class Ridge:
             residual = (t - U @ (shrink * projected)) / np.maximum(1.0 - leverage, 1e-6)
             error = float((residual**2).mean())
             if error < best[0]:
-                best = (error, penalty, s / (s**2 + penalty) * projected)
-        self._fitted = _Fitted(standardiser, Vt.T @ best[2], best[1])
+                best = (error, penalty, s / (s**2 + penalty) * projected, t - residual)
+        left_out = best[3] * standardiser.y_scale + standardiser.y_mean
+        self._fitted = _Fitted(standardiser, Vt.T @ best[2], best[1], left_out)
         return self
+
+    @property
+    def left_out(self) -> FloatArray:
+        """What the samples are predicted as without themselves, ``(n,)``, in closed form."""
+        if self._fitted is None:
+            raise NotFittedError("Ridge.left_out needs fit first")
+        return self._fitted.left_out
 
     def predict(self, X: FloatArray) -> Prediction:
         """Predict ``X`` ``(m, n_features)``, without uncertainty. Raises ``NotFittedError``."""

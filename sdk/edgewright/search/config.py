@@ -84,8 +84,8 @@ class SearchConfig:
             every iteration, those that rank unseen networks well.
         archive_policy: a name of :data:`edgewright.search.survival.ARCHIVES`.
         archive_size: networks that a constant archive keeps.
-        inner: of :data:`edgewright.search.inner.INNER_SEARCHES`; ``auto`` is ``nsga2`` up to three
-            objectives and ``nsga3`` above.
+        inner: of :data:`edgewright.search.inner.INNER_SEARCHES`; ``auto`` is ``evolution`` up to two
+            objectives, ``nsga2`` for three and ``nsga3`` above.
         infill: a name of :data:`edgewright.search.infill.INFILLS`.
         population: of the inner search.
         generations: of the inner search.
@@ -93,8 +93,8 @@ class SearchConfig:
     """
 
     evaluations: int = 200
-    n_initial: int = 32
-    n_infill: int = 8
+    n_initial: int = 16
+    n_infill: int = 4
     seed: int = 0
     method: str = "surrogate"
     design: str = "auto"
@@ -103,7 +103,7 @@ class SearchConfig:
     archive_policy: str = "growing"
     archive_size: int = 100
     inner: str = "auto"
-    infill: str = "hypervolume"
+    infill: str = "expected"
     population: int = 100
     generations: int = 30
     max_failures: int = 10

@@ -3,31 +3,59 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from edgewright.search.config import Problem
+from edgewright.search.features_cell import cell_features, cell_groups
+from edgewright.search.features_mobile import mobile_features, mobile_groups
 from edgewright.spaces import MobileSpace
 from edgewright.spaces.architecture import FloatArray, IntArray, SearchSpace
+from edgewright.spaces.cell import CellSpace
 
-#: Maps encodings ``(n, n_var)`` to features ``(n, n_features)``.
-Features = Callable[[IntArray], FloatArray]
+
+class OwnFeatures(NamedTuple):
+    """What a type of space knows of its own structure."""
+
+    of: Callable[[Any, IntArray], FloatArray]  # the space and encodings (n, n_var) to (n, n_features)
+    groups: Callable[[Any], list[int]]  # features of a group matter alike; the space to (n_features,)
+
+
+#: By type of space. Subclasses share their parent's; any other space gets one-hot choices.
+FEATURES: dict[type, OwnFeatures] = {
+    MobileSpace: OwnFeatures(mobile_features, mobile_groups),
+    CellSpace: OwnFeatures(cell_features, cell_groups),
+}
+
+
+class Features:
+    """Maps encodings ``(n, n_var)`` to features ``(n, n_features)``.
+
+    A space's own stand in :data:`FEATURES`. The logarithms of exact costs tell any model a network's
+    size.
+
+    Attributes:
+        groups: of each feature, ``(n_features,)``; those of a group matter alike.
+    """
+
+    def __init__(self, space: SearchSpace, problem: Problem) -> None:
+        self._space = space
+        self._own = next((FEATURES[kind] for kind in type(space).__mro__ if kind in FEATURES), None)
+        self._costs = tuple({**problem.objectives, **problem.constraints}.values())
+        own = [0] * int(space.n_choices.sum()) if self._own is None else self._own.groups(space)
+        self.groups = (*own, *(max(own) + 1 + i for i in range(len(self._costs))))
+
+    def __call__(self, X: IntArray) -> FloatArray:
+        """Return the features of ``X`` ``(n, n_var)``, ``(n, n_features)``."""
+        own = one_hot(X, self._space.n_choices) if self._own is None else self._own.of(self._space, X)
+        costs = [np.log(np.maximum(cost(X), 1e-12))[:, None] for cost in self._costs]
+        return np.concatenate([own, *costs], axis=1)
 
 
 def features_of(space: SearchSpace, problem: Problem) -> Features:
-    """Return the features of a space's networks.
-
-    Choices are one-hot, and blocks that are not built have none. Mobile spaces add what each stage
-    sums up to. The logarithms of exact costs tell any model a network's size.
-    """
-    costs = tuple({**problem.objectives, **problem.constraints}.values())
-
-    def features(X: IntArray) -> FloatArray:
-        parts = [_mobile(space, X) if isinstance(space, MobileSpace) else one_hot(X, space.n_choices)]
-        parts += [np.log(np.maximum(cost(X), 1e-12))[:, None] for cost in costs]
-        return np.concatenate(parts, axis=1)
-
-    return features
+    """Return the features of a space's networks."""
+    return Features(space, problem)
 
 
 def one_hot(X: IntArray, n_choices: IntArray) -> FloatArray:
@@ -36,24 +64,3 @@ def one_hot(X: IntArray, n_choices: IntArray) -> FloatArray:
     result = np.zeros((len(X), int(n_choices.sum())))
     np.put_along_axis(result, codes, 1.0, axis=1)
     return result
-
-
-def _mobile(space: MobileSpace, X: IntArray) -> FloatArray:
-    """Return the features of a mobile space.
-
-    They are the resolution, one-hot kernels and expansions of active blocks, and for each stage
-    its depth, mean kernel and mean expansion.
-    """
-    n_stages, n_slots = len(space.stages), space.n_slots
-    start = 1 + n_stages
-    active = space.active_slots(X)  # (n, n_slots)
-    parts = [(X[:, :1] / max(1, len(space.resolutions) - 1)).astype(np.float64)]
-    depth = active.reshape(len(X), n_stages, -1).sum(axis=2).astype(np.float64)
-    parts.append(depth)
-    for begin, choices in ((start, space.kernel_sizes), (start + n_slots, space.expands)):
-        codes = X[:, begin : begin + n_slots]
-        hot = (codes[:, :, None] == np.arange(len(choices))) & active[:, :, None]
-        parts.append(hot.reshape(len(X), -1).astype(np.float64))
-        value = np.asarray(choices, dtype=np.float64)[codes] * active
-        parts.append(value.reshape(len(X), n_stages, -1).sum(axis=2) / depth)
-    return np.concatenate(parts, axis=1)

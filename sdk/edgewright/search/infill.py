@@ -6,12 +6,14 @@ from typing import NamedTuple, Protocol
 
 import numpy as np
 
+from edgewright.search.expected import Covariance, expected_batch
 from edgewright.search.hypervolume import greedy_improvement
 from edgewright.search.pareto import crowding_distance, front_indices, non_dominated
 from edgewright.spaces.architecture import FloatArray, IntArray
 
 # Candidates that are looked at; those of larger crowding distance come first.
 MAX_CANDIDATES = 400
+MAX_EXPECTED = 2  # objectives up to which the expectation is exact
 # Of the subset selection, as MSuNAS sets them.
 SUBSET_POPULATION = 100
 SUBSET_GENERATIONS = 60
@@ -23,6 +25,8 @@ class Candidates(NamedTuple):
 
     X: IntArray  # (m, n_var)
     F: FloatArray  # (m, n_obj), predicted, or exact where costs are
+    std: FloatArray | None = None  # (m,), of the first objective where no other is predicted
+    covariance: Covariance | None = None  # likewise
 
 
 class Infill(Protocol):
@@ -40,6 +44,24 @@ class Infill(Protocol):
             rng: the randomness of this iteration.
         """
         ...
+
+
+def expected_hypervolume(
+    archive_F: FloatArray, candidates: Candidates, k: int, rng: np.random.Generator
+) -> IntArray:
+    """Return the candidates that are expected to add the most hypervolume (:mod:`.expected`).
+
+    For one predicted objective beside at most one exact cost; where there are others, or the surrogate
+    states no deviation, :func:`most_hypervolume` of the predictions.
+    """
+    n_obj = candidates.F.shape[1]
+    if candidates.std is None or n_obj > MAX_EXPECTED or len(candidates.F) == 0 or len(archive_F) == 0:
+        return most_hypervolume(archive_F, candidates, k, rng)
+    if n_obj == 1:  # expected improvement: that of a front at one cost
+        archive_F, F = np.pad(archive_F, ((0, 0), (0, 1))), np.pad(candidates.F, ((0, 0), (0, 1)))
+    else:
+        F = candidates.F
+    return expected_batch(archive_F, F, candidates.std, candidates.covariance, k)
 
 
 def most_hypervolume(
@@ -96,7 +118,11 @@ def fill_gaps(archive_F: FloatArray, candidates: Candidates, k: int, rng: np.ran
 
 
 #: By name.
-INFILLS: dict[str, Infill] = {"hypervolume": most_hypervolume, "subset": fill_gaps}
+INFILLS: dict[str, Infill] = {
+    "expected": expected_hypervolume,
+    "hypervolume": most_hypervolume,
+    "subset": fill_gaps,
+}
 
 
 def _most_even(front: FloatArray, candidates: FloatArray, k: int, rng: np.random.Generator) -> IntArray:

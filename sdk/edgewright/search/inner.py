@@ -14,8 +14,9 @@ Objectives = Callable[[IntArray], FloatArray]
 #: Budgets as constraints of encodings ``(n, n_var)``, ``(n, n_budgets)``; feasible is <= 0.
 Excess = Callable[[IntArray], FloatArray]
 
-#: By name; ``auto`` takes the second above three objectives.
-INNER_SEARCHES = ("nsga2", "nsga3")
+#: By name; ``auto`` takes the first up to two objectives, the second for three, and the third above.
+INNER_SEARCHES = ("evolution", "nsga2", "nsga3")
+MAX_CURVE = 2  # objectives up to which a front is a curve, along which likes can be mated
 MAX_CROWDED = 3  # objectives up to which crowding distance spreads a front
 
 
@@ -59,7 +60,10 @@ class InnerSearch(Protocol):
 def find_inner_search(name: str, n_obj: int) -> InnerSearch:
     """Return the inner search of a name: of :data:`INNER_SEARCHES`, or ``auto``."""
     # Imported here: pymoo takes most of a second to load, and reading an archive needs none of it.
+    from edgewright.search.evolution import evolution
     from edgewright.search.nsga2 import nsga2, nsga3
 
-    by_name: dict[str, InnerSearch] = {"nsga2": nsga2, "nsga3": nsga3}
-    return by_name[name] if name != "auto" else (nsga2 if n_obj <= MAX_CROWDED else nsga3)
+    by_name: dict[str, InnerSearch] = {"evolution": evolution, "nsga2": nsga2, "nsga3": nsga3}
+    if name != "auto":
+        return by_name[name]
+    return evolution if n_obj <= MAX_CURVE else nsga2 if n_obj <= MAX_CROWDED else nsga3

@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]  # of scikit-learn
 
+from edgewright.regression.base import Covariant, MeanAlone
 from edgewright.search.archive import Evaluation
 from edgewright.search.config import SearchConfig
 from edgewright.search.feasible import FeasibleSet
 from edgewright.search.features import features_of
 from edgewright.search.infill import INFILLS, Candidates
-from edgewright.search.inner import find_inner_search
+from edgewright.search.inner import Objectives, Pool, find_inner_search
 from edgewright.search.pareto import front_indices
 from edgewright.search.proposal import Proposal, nothing
-from edgewright.search.surrogate import choose
+from edgewright.search.surrogate import Chosen, Surrogate, choose
 from edgewright.search.survival import known_rows
 from edgewright.spaces.architecture import FloatArray, IntArray
 
@@ -43,26 +44,19 @@ def by_surrogate(
     # One thread: faster on matrices this small, and the sums are the same whatever else runs.
     with threadpool_limits(1):
         Z = features(X)
-        chosen = [choose(config.surrogate, Z, F[:, j], rng) for j in range(len(problem.evaluated))]
+        chosen = [
+            choose(config.surrogate, Z, F[:, j], rng, features.groups) for j in range(len(problem.evaluated))
+        ]
 
         def predicted(candidates: IntArray) -> FloatArray:
             Z = features(candidates)
-            learned = [surrogate.model.predict(Z).mean for surrogate in chosen]
+            learned = [_mean(surrogate.model, Z) for surrogate in chosen]
             return np.column_stack([*learned, problem.costs(candidates)])
 
-        pool = find_inner_search(config.inner, F.shape[1])(
-            space,
-            objectives=predicted,
-            excess=problem.excess,
-            seeds=X[front_indices(F)],
-            population=config.population,
-            generations=config.generations,
-            polish=POLISH_ROUNDS,
-            rng=rng,
-        )
+        pool = _pool(feasible, predicted, X[front_indices(F)], config, rng)
         seen = {row.x for row in rows}
         new = np.array([tuple(x) not in seen for x in pool.X.tolist()], dtype=np.bool_)
-        candidates = Candidates(pool.X[new], pool.F[new])
+        candidates = _with_deviation(Candidates(pool.X[new], pool.F[new]), chosen, features)
         everything = np.array([row.objectives for row in rows if row.objectives is not None])
         picked = INFILLS[config.infill](everything, candidates, config.n_infill, rng)
     names = dict.fromkeys(surrogate.name for surrogate in chosen)
@@ -72,3 +66,45 @@ def by_surrogate(
         ", ".join(names),
         chosen[0].out_of_fold_tau,
     )
+
+
+def _mean(model: Surrogate, Z: FloatArray) -> FloatArray:
+    """Return the predicted mean, ``(m,)``."""
+    return model.predict_mean(Z) if isinstance(model, MeanAlone) else model.predict(Z).mean
+
+
+def _pool(
+    feasible: FeasibleSet,
+    predicted: Objectives,
+    seeds: IntArray,
+    config: SearchConfig,
+    rng: np.random.Generator,
+) -> Pool:
+    """Return every network of an enumerated space, and what the inner search finds of any other."""
+    if feasible.members is not None:
+        return Pool(feasible.members, predicted(feasible.members))
+    return find_inner_search(config.inner, len(feasible.problem.names))(
+        feasible.space,
+        objectives=predicted,
+        excess=feasible.problem.excess,
+        seeds=seeds,
+        population=config.population,
+        generations=config.generations,
+        polish=POLISH_ROUNDS,
+        rng=rng,
+    )
+
+
+def _with_deviation(
+    candidates: Candidates, chosen: Sequence[Chosen], features: Callable[[IntArray], FloatArray]
+) -> Candidates:
+    """Return the candidates with what their one surrogate says of its own errors, if it does."""
+    if len(chosen) > 1 or len(candidates.X) == 0:
+        return candidates
+    model = chosen[0].model
+    Z = features(candidates.X)
+    std = model.predict(Z).std
+    if std is None:
+        return candidates
+    dependence = (lambda rows: model.covariance(Z[rows])) if isinstance(model, Covariant) else None
+    return candidates._replace(std=std, covariance=dependence)
