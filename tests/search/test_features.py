@@ -37,7 +37,7 @@ def test_a_cell_of_convolutions_has_four_paths_and_one_behind_a_dead_edge_has_fe
     assert dead[5 * 6 + OPERATIONS.index("avg_pool_3x3")] == 0
 
 
-def test_costs_are_features_of_any_space_and_one_hot_what_others_fall_back_to():
+def test_spaces_without_features_of_their_own_fall_back_to_one_hot_and_costs():
     space = ListSpace(4)
     X = np.array([[0], [3]])
     problem = Problem({"ms": lambda X: 1.0 + X[:, 0]}, {}, {})

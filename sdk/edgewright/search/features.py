@@ -32,8 +32,9 @@ FEATURES: dict[type, OwnFeatures] = {
 class Features:
     """Maps encodings ``(n, n_var)`` to features ``(n, n_features)``.
 
-    A space's own stand in :data:`FEATURES`. The logarithms of exact costs tell any model a network's
-    size.
+    A space's own stand in :data:`FEATURES`. Where there are none, choices are one-hot, and the logarithms
+    of exact costs tell a network's size. Beside features of structure they would mislead: error follows
+    cost so closely that a model explains all by it, and no longer tells apart networks of one cost.
 
     Attributes:
         groups: of each feature, ``(n_features,)``; those of a group matter alike.
@@ -42,7 +43,8 @@ class Features:
     def __init__(self, space: SearchSpace, problem: Problem) -> None:
         self._space = space
         self._own = next((FEATURES[kind] for kind in type(space).__mro__ if kind in FEATURES), None)
-        self._costs = tuple({**problem.objectives, **problem.constraints}.values())
+        costs = {} if self._own else {**problem.objectives, **problem.constraints}
+        self._costs = tuple(costs.values())
         own = [0] * int(space.n_choices.sum()) if self._own is None else self._own.groups(space)
         self.groups = (*own, *(max(own) + 1 + i for i in range(len(self._costs))))
 
