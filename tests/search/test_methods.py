@@ -191,7 +191,7 @@ def test_an_archive_from_before_there_were_parts_is_continued():
 
 def test_pre_screening_counts_its_evaluations_and_needs_room_for_them():
     with pytest.raises(UsageError, match=r"10 times 32.*evaluations are 200; raise"):
-        SearchConfig(pre_screening=10)
+        SearchConfig(n_initial=32, pre_screening=10)
     with Archive.open(None) as archive:
         result = search(archive, pre_screening=3, n_initial=6)
         assert [report.n_evaluations for report in result.reports] == [18, 22, 24]
