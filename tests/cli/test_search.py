@@ -224,7 +224,7 @@ def test_numbers_out_of_range(search, trained_only, arguments):
 
 def test_the_help_lists_every_part(edgewright):
     text = " ".join(edgewright("search", "--help").out.replace("│", " ").split())
-    for names in (METHODS, DESIGNS, INFILLS, INNER_SEARCHES, ARCHIVES):
+    for names in (METHODS, DESIGNS, SURROGATES, INFILLS, INNER_SEARCHES, ARCHIVES):
         for name in names:
             assert name in text
 

@@ -37,7 +37,10 @@ def search(
             help="surrogate, or a baseline: random, nsga2, regularised-evolution, local-search.",
         ),
     ] = "surrogate",
-    surrogate: Annotated[str, typer.Option(help="auto, or the name of one surrogate.")] = "auto",
+    surrogate: Annotated[
+        str,
+        typer.Option(help="What learns the error: auto, ridge, rbf, gp, boosting, lightgbm, catboost, mlp."),
+    ] = "auto",
     design: Annotated[
         str, typer.Option(help="Of the first networks: auto, balanced, latin, random.")
     ] = "auto",
@@ -53,10 +56,13 @@ def search(
     ] = 1,
     inner: Annotated[
         str,
-        typer.Option(help="Search of the predicted objectives: auto, nsga2, nsga3 (for many objectives)."),
+        typer.Option(help="Searches what is predicted: auto, evolution, nsga2, nsga3 (for many objectives)."),
     ] = "auto",
     infill: Annotated[
-        str | None, typer.Option(help="How the next networks are chosen: hypervolume, subset (fills gaps).")
+        str | None,
+        typer.Option(
+            help="Chooses the next networks: expected (the usual), hypervolume, subset (fills gaps)."
+        ),
     ] = None,
     batch: Annotated[
         int | None,
