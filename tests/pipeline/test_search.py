@@ -91,7 +91,7 @@ def test_what_is_not_given_is_the_searchs_own_and_stays_as_the_archive_has_it():
         assert getattr(SearchOptions().to_config(), name) == getattr(usual, name)
     for name in ("inner", "infill", "n_infill", "seed"):
         assert getattr(SearchOptions().to_config(), name) == getattr(usual, name)
-    assert SearchOptions(evaluations=300).to_config().n_initial == 50
+    assert SearchOptions(evaluations=300).to_config().n_initial == usual.n_initial
     assert SearchOptions(evaluations=8).to_config().n_initial == 8
     plain = SearchOptions(method="nsga2", n_initial=20).to_config()
     assert plain.n_infill == plain.n_initial == 20

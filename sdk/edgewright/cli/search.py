@@ -46,7 +46,9 @@ def search(
     ] = "auto",
     initial: Annotated[
         int | None,
-        typer.Option(min=1, help="Networks of the initial design; a sixth of all where not given."),
+        typer.Option(
+            min=1, help="Networks of the initial design, before anything is known; 16 unless given."
+        ),
     ] = None,
     pre_screening: Annotated[
         int,

@@ -58,7 +58,7 @@ class SearchOptions:
         allow_inaccurate: accept tables whose own error is large.
         z: standard deviations of the predicted latency that a budget is held with.
         seed: the search's only source of randomness.
-        n_initial: networks that the initial design keeps; a sixth, at least 16, where ``None``.
+        n_initial: networks that the initial design keeps; the search's own number where ``None``.
         n_infill: evaluated in each iteration after it; the search's own where ``None``, and as many as
             the initial design's for ``nsga2``.
         workers: that evaluate side by side; ``None`` is one, or as many as ``cluster`` has CPUs. They
@@ -101,10 +101,9 @@ class SearchOptions:
             UsageError: a part is unknown, or a number is out of range; all faults are named.
         """
         recorded, usual = recorded or {}, SearchConfig()
-        sixth = self.evaluations // (6 * max(1, self.pre_screening))
         n_initial = self.n_initial
         if n_initial is None:
-            n_initial = recorded.get("n_initial", max(1, min(self.evaluations, max(16, sixth))))
+            n_initial = recorded.get("n_initial", max(1, min(self.evaluations, usual.n_initial)))
         n_infill = self.n_infill
         if n_infill is None:
             n_infill = recorded.get("n_infill", n_initial if self.method == "nsga2" else usual.n_infill)
