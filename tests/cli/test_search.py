@@ -58,7 +58,8 @@ def test_search_compiles_and_measures_its_finalists(search, trained_only):
 
 
 def test_json_is_a_line_an_iteration_and_the_result_last(search, trained_only):
-    asked = ("--budget", "cpu=50ms", "--surrogate", "ridge", "--no-verify", "--json", "--evaluations")
+    asked = ("--budget", "cpu=50ms", "--surrogate", "ridge", "--no-verify", "--json", "--batch", "8")
+    asked += ("--evaluations",)
     outcome = search(*asked, "28")
     *iterations, result = outcome.events()
     assert outcome.err == ""
