@@ -64,13 +64,14 @@ def run(config: Config) -> dict[str, Any]:
         100.0 - read_columns(path, [column])[column] for path, column in (config.train, config.test)
     )
     cells = cells_from_numbers(np.arange(N_CELLS))
-    Z = features_of(CellSpace(), Problem({}, {}, {}))(cells)
+    features = features_of(CellSpace(), Problem({}, {}, {}))
+    Z = features(cells)
     found: dict[str, Any] = {}
     for name in config.surrogates:
         found[name] = {}
         for n in config.samples:
             start = time.perf_counter()
-            taus = [_tau(name, Z, train, test, n, draw) for draw in range(config.draws)]
+            taus = [_tau(name, Z, features.groups, train, test, n, draw) for draw in range(config.draws)]
             seconds = (time.perf_counter() - start) / config.draws
             found[name][str(n)] = {
                 "mean": float(np.mean(taus)),
@@ -82,9 +83,11 @@ def run(config: Config) -> dict[str, Any]:
     return {"tau": found, "tau_of_the_labels": kendall_tau(train, test)}
 
 
-def _tau(name: str, Z: FloatArray, train: FloatArray, test: FloatArray, n: int, draw: int) -> float:
+def _tau(
+    name: str, Z: FloatArray, groups: Sequence[int], train: FloatArray, test: FloatArray, n: int, draw: int
+) -> float:
     rows = np.random.default_rng([draw, n]).choice(len(train), n, replace=False)
-    model = choose(name, Z[rows], train[rows], np.random.default_rng(draw)).model
+    model = choose(name, Z[rows], train[rows], np.random.default_rng(draw), groups).model
     return float(kendall_tau(model.predict(Z).mean, test) or 0.0)
 
 
@@ -95,7 +98,7 @@ def parse(arguments: Sequence[str]) -> tuple[Config, Path | None]:
     parser.add_argument("--test", required=True, metavar="FILE:COLUMN", help="accuracies that judge")
     parser.add_argument("--samples", default="78,156,469", help="accuracies that are learned from")
     parser.add_argument("--draws", type=int, default=10, help="random draws of each")
-    parser.add_argument("--surrogates", default="auto", help=f"of auto, {', '.join(SURROGATES)}")
+    parser.add_argument("--surrogates", default="lightgbm,gp,auto", help=f"of auto, {', '.join(SURROGATES)}")
     parser.add_argument("--json", type=Path, metavar="OUT", help="where everything is written")
     options = parser.parse_args(arguments)
     try:

@@ -59,16 +59,16 @@ def test_a_wrong_request_is_one_line(cells, monkeypatch, capsys, options, said):
 
 @pytest.mark.shared
 @pytest.mark.skipif(not DATA.is_dir(), reason="no ../shared/data; give its place in EDGEWRIGHT_DATA")
-def test_pinats_protocol_is_met_by_a_margin():
+def test_lightgbm_ranks_published_cells_far_better_than_pinat():  # .549, .631 and .706 in its table 1
     done = run(
         "--train",
         f"{DATA / 'nb201_hwnasbench.npz'}:val_acc_cifar10",
         "--test",
         f"{DATA / 'nb201_devices.npz'}:acc_cifar10",
-        *("--samples", "78,156,469", "--draws", "5"),
+        *("--samples", "78,156,469", "--draws", "10", "--surrogates", "lightgbm"),
     )
     assert done.returncode == 0, done.stderr
-    tau = json.loads(done.stdout.splitlines()[-1])["kendall_tau"]["auto"]
-    assert tau["78"] >= 0.79
+    tau = json.loads(done.stdout.splitlines()[-1])["kendall_tau"]["lightgbm"]
+    assert tau["78"] >= 0.77
     assert tau["156"] >= 0.825
     assert tau["469"] >= 0.865
