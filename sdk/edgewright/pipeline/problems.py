@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from edgewright.errors import TableError
+from edgewright.evaluation import one_by_one
 from edgewright.latency.imported import ImportedTable, import_table
 from edgewright.search.config import Cost
 from edgewright.search.problems import AccuracyPredictor, KnownFront, SearchProblem, ofa_problem, ofa_space
 from edgewright.search.problems.ofa_mobilenetv3 import RESOLUTIONS
-from edgewright.spaces.architecture import CostTable, IntArray
+from edgewright.spaces.architecture import CostTable
 from edgewright.spaces.mobile import MobileSpace
 from edgewright.spaces.operator import Operator
 
@@ -49,11 +50,9 @@ def supernet_problem(trained: TrainedRun, costs: Mapping[str, Cost]) -> SearchPr
         trained: the run.
         costs: exact costs that are minimised beside it, by name.
     """
+    from edgewright.pipeline.evaluator import SubnetError  # torch: a published problem needs none
 
-    def evaluate(X: IntArray) -> Iterator[float]:
-        for x in X:
-            yield trained.evaluate(trained.space.decode(x)).error
-
+    evaluate = one_by_one(SubnetError.of_run(trained))
     return SearchProblem(trained.folder.root.name, trained.space, evaluate, costs)
 
 

@@ -2,7 +2,8 @@
 
 1. Resolve the budget's names: devices (each with its latency table) and counts.
 2. Turn each device's budget into a limit on the prediction: the table's own error is taken off.
-3. Evaluate networks with inherited weights, BatchNorm calibrated, on the held-out split.
+3. Evaluate networks with inherited weights, BatchNorm calibrated, on the held-out split: one after the
+   other, or side by side in processes or on a cluster, which gives the same archive.
 4. Everything lands in ``RUN/searches/<name>/archive.sqlite`` as it happens.
 """
 
