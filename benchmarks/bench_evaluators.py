@@ -45,6 +45,7 @@ from typing import Any
 
 import numpy as np
 
+import edgewright
 from edgewright.evaluation import EvaluatorSpec, ProcessPool, RayCluster, one_by_one
 from edgewright.files import write_json
 from edgewright.pipeline.evaluator import SubnetError, load_subnet_error
@@ -228,13 +229,14 @@ def trained(space: str, folder: Path) -> Path:
 
 def conditions() -> dict[str, Any]:
     """Return what a reader needs to compare two runs."""
-    packages = ("edgewright", "torch", "ray", "numpy")
+    packages = ("torch", "ray", "numpy")
     return {
         "created": datetime.now(UTC).isoformat(timespec="seconds"),
         "cpu": next(_cpu_models(), platform.processor()),
         "cores": os.cpu_count(),
         "load_average": [round(value, 2) for value in os.getloadavg()],
         "python": platform.python_version(),
+        "edgewright": edgewright.__version__,
         **{name: metadata.version(name) for name in packages if find_spec(name) is not None},
     }
 

@@ -171,11 +171,15 @@ def test_a_local_ray_ends_with_a_search_that_is_killed(tmp_path):
     )
     assert process.stdout is not None
     assert process.stdout.readline().startswith("evaluated")
-    children = [child.pid for child in psutil.Process(process.pid).children(recursive=True)]
+    children = psutil.Process(process.pid).children(recursive=True)
+    # Ray's agents, which idle, look for their dead head for another minute or two.
+    names = {child.pid: " ".join(child.cmdline()) for child in children}
+    pids = [pid for pid, name in names.items() if "Agent" not in name]
     process.kill()
     process.communicate()
-    assert len(children) > 2
-    assert all(gone(pid) for pid in children)
+    assert any("Actor" in names[pid] for pid in pids)
+    assert any("raylet" in names[pid] for pid in pids)
+    assert all(gone(pid) for pid in pids)
 
 
 @pytest.mark.slow
@@ -183,12 +187,17 @@ def test_a_cluster_that_runs_already_is_joined_and_left_running(tmp_path):
     pytest.importorskip("ray")
     ports = {"gcs": free_port(), "client": free_port()}
     ray = Path(sys.executable).with_name("ray")
-    environment = os.environ | {"PYTHONPATH": paths(), "RAY_USAGE_STATS_ENABLED": "0"}
+    environment = os.environ | {
+        "PYTHONPATH": paths(),
+        "RAY_USAGE_STATS_ENABLED": "0",
+        # A busy machine takes longer than the 30 s that Ray gives the server of a client to start.
+        "RAY_CLIENT_SERVER_CHECK_CHANNEL_TIMEOUT_S": "180",
+    }
     head = subprocess.Popen(
         [
             *(ray, "start", "--head", "--block", "--num-cpus=2", "--include-dashboard=false"),
             *(f"--port={ports['gcs']}", f"--ray-client-server-port={ports['client']}"),
-            f"--temp-dir={tmp_path / 'r'}" if len(str(tmp_path)) < 30 else "--disable-usage-stats",
+            "--disable-usage-stats",
         ],
         env=environment,
         stdout=subprocess.DEVNULL,

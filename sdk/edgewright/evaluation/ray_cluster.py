@@ -129,7 +129,7 @@ class RayCluster(Crew[_ActorWorker]):
         except ImportError as error:
             raise _missing() from error
         except (ConnectionError, OSError, RuntimeError, TimeoutError) as error:
-            raise _unreachable(self.address, _first_line(error)) from error
+            raise _unreachable(self.address, _told(error)) from error
         _mute(ray)
 
     def _hire(self, slot: int) -> _ActorWorker:
@@ -147,7 +147,7 @@ class RayCluster(Crew[_ActorWorker]):
         try:
             done, _ = ray.wait(list(self._pending), num_returns=1, timeout=timeout_s)
         except (ConnectionError, ray.exceptions.RaySystemError) as error:
-            raise _unreachable(self.address, _first_line(error)) from error
+            raise _unreachable(self.address, _told(error)) from error
         if not done:
             return None
         worker = self._pending.pop(done[0])
@@ -259,8 +259,10 @@ def _cause(text: str) -> str:
     return (found.group(1) if found else text.splitlines()[0])[:150]
 
 
-def _first_line(error: BaseException) -> str:
-    return (str(error) or type(error).__name__).strip().splitlines()[0][:200]
+def _told(error: BaseException) -> str:
+    """Return the line of an error that says most: the first, or the last of a traceback that follows it."""
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()] or [type(error).__name__]
+    return lines[-1 if lines[0].endswith(":") else 0][:200]
 
 
 @contextmanager
