@@ -38,6 +38,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
+from functools import partial
 from importlib import metadata
 from importlib.util import find_spec
 from pathlib import Path
@@ -149,18 +150,19 @@ class Busy:
         ]
         self.ceiling(0.01)  # both have loaded
 
-    def rate(self, n: int, seconds: float) -> float:
-        """Return the evaluations a second that ``n`` of them do in all."""
-        asked = self.processes[:n]
+    def rate(self, asked: Sequence[subprocess.Popen[str]], seconds: float) -> float:
+        """Return the evaluations a second that some of them do in all."""
         for process in asked:
             assert process.stdin is not None
             print(seconds, file=process.stdin, flush=True)
         return sum(float(process.stdout.readline()) for process in asked if process.stdout is not None)
 
     def ceiling(self, seconds: float) -> float:
-        """Return the rate of two over that of one."""
-        one = self.rate(1, seconds)
-        return self.rate(2, seconds) / one
+        """Return the rate of both over that of one; who else the machine serves changes meanwhile."""
+        first, second = self.processes
+        turns = [[first], [first, second], [first, second], [second]]
+        one, both, again, other = (self.rate(asked, seconds / 2) for asked in turns)
+        return (both + again) / (one + other)
 
     def close(self) -> None:
         """End both."""
@@ -268,7 +270,7 @@ def main() -> None:
     config = Config(options.space, networks, rounds, 2.0 if options.quick else 8.0, with_ray, options.seed)
     before = conditions()
     with tempfile.TemporaryDirectory() as folder:
-        result = run(config, trained(config.space, Path(folder)), print)
+        result = run(config, trained(config.space, Path(folder)), partial(print, flush=True))
     summary = result.summary()
     if options.json is not None:
         value = {"schema": 1, "before": before, "after": conditions(), "summary": summary}

@@ -38,7 +38,13 @@ AUTO = "auto"  # the cluster that this machine is part of
 
 _CONNECT_S = 5.0
 _OBJECT_STORE_BYTES = 100 * 2**20  # of a local Ray, whose actors read files; Ray's least is 75 MiB
-_QUIET = {"RAY_USAGE_STATS_ENABLED": "0", "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0"}
+# For a Ray that is started here: no telemetry; no warning about accelerators that it is not to manage; and
+# actors as important as what a process pool runs, where Ray would have them be nice to everybody.
+_ENVIRONMENT = {
+    "RAY_USAGE_STATS_ENABLED": "0",
+    "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",
+    "RAY_worker_niceness": "0",
+}
 
 
 @dataclass(slots=True, eq=False, kw_only=True)
@@ -205,7 +211,7 @@ def require_cluster(address: str) -> None:
 
 
 def _import_ray() -> Any:
-    os.environ.update({name: os.environ.get(name, value) for name, value in _QUIET.items()})
+    os.environ.update({name: os.environ.get(name, value) for name, value in _ENVIRONMENT.items()})
     try:
         import ray
     except ImportError as error:
