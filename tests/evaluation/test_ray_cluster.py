@@ -183,8 +183,9 @@ def test_a_local_ray_ends_with_a_search_that_is_killed(tmp_path):
 
 
 @pytest.mark.slow
-def test_a_cluster_that_runs_already_is_joined_and_left_running(tmp_path):
+def test_a_cluster_that_runs_already_is_joined_and_left_running(tmp_path, monkeypatch):
     pytest.importorskip("ray")
+    monkeypatch.setenv("RAY_AUTH_TOKEN", "ab" * 32)  # which the head then asks for
     ports = {"gcs": free_port(), "client": free_port()}
     ray = Path(sys.executable).with_name("ray")
     environment = os.environ | {

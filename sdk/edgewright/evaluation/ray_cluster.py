@@ -107,6 +107,8 @@ class RayCluster(Crew[_ActorWorker]):
     def _open(self) -> None:
         if self._ray is not None:
             return
+        if self.address != LOCAL:
+            _show_token()
         ray = _import_ray()
         if not ray.is_initialized():  # else the caller has one, and means it
             with _keeping_sigterm(), _importing_alike():
@@ -235,7 +237,11 @@ def _missing() -> MissingExtraError:
 
 
 def _unreachable(address: str, cause: str) -> DeviceUnavailableError:
-    start = "" if address == LOCAL else "; start it with `ray start --head` there, or give another --cluster"
+    start = "; start it with `ray start --head` there, or give another --cluster"
+    if address == LOCAL:
+        start = "; look at what else the machine does, or evaluate in processes with --workers"
+    if "timeout" in cause or "Failed to connect" in cause:
+        start += "; where it asks for a token, set RAY_AUTH_TOKEN to it"
     return DeviceUnavailableError(f"cannot use the Ray cluster {address}: {cause}{start}")
 
 
@@ -248,6 +254,16 @@ def _require_listener(address: str) -> None:
         socket.create_connection((host, int(port)), timeout=_CONNECT_S).close()
     except (OSError, OverflowError) as error:
         raise _unreachable(address, f"nobody answers at {host}, port {port} ({error})") from error
+
+
+def _show_token() -> None:
+    """Have Ray show the token that this user has; a head asks for one where its own user has one.
+
+    Ray looks at this once, when it is imported.
+    """
+    names = ("RAY_AUTH_TOKEN", "RAY_AUTH_TOKEN_PATH")
+    if any(name in os.environ for name in names) or (Path.home() / ".ray" / "auth_token").is_file():
+        os.environ.setdefault("RAY_AUTH_MODE", "token")
 
 
 def _lacks_edgewright(text: str) -> RunError:
