@@ -13,6 +13,7 @@ that was killed proposes the same again and evaluates only what is missing.
 
 from __future__ import annotations
 
+import itertools
 import math
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -256,19 +257,20 @@ class _Search:
 
     def _evaluate_missing(self, iteration: int, X: IntArray) -> bool:
         """Evaluate the rows of ``X`` that the archive lacks, and return whether it has all now."""
-        have = {row.x for row in self.archive.evaluations if row.iteration == iteration}
+        have = {row.x: row.position for row in self.archive.evaluations if row.iteration == iteration}
         todo = [i for i, x in enumerate(X) if tuple(int(v) for v in x) not in have]
-        todo = todo[: self.config.evaluations - len(self.archive)]
+        missing, todo = len(todo), todo[: self.config.evaluations - len(self.archive)]
+        places = _places(todo, taken={*have.values()})
         costs, constrained = self.problem.costs(X), self.problem.constrained(X)
         for answer, found in answers(self.evaluate, X[todo], self.problem.evaluated, self.clock):
-            position = todo[answer.row]
+            i = todo[answer.row]
             failure = found if isinstance(found, Failure) else None
             row = self.archive.add(
-                X[position],
-                objectives=None if isinstance(found, Failure) else (*found, *costs[position]),
-                constraints=tuple(constrained[position]),
+                X[i],
+                objectives=None if isinstance(found, Failure) else (*found, *costs[i]),
+                constraints=tuple(constrained[i]),
                 iteration=iteration,
-                position=position,
+                position=places[i],
                 seed=self.config.seed,
                 seconds=answer.seconds,
                 failure=None if failure is None else failure.reason,
@@ -278,7 +280,7 @@ class _Search:
             )
             self.on_evaluation(row)
             self._refuse_if_all_fail()
-        return len(have) + len(todo) == len(X)
+        return len(todo) == missing
 
     def _refuse_if_all_fail(self) -> None:
         # Of those alone before which none is missing, so that the order in which they came decides nothing.
@@ -318,6 +320,7 @@ class _Search:
         """Return how well each evaluated objective of the iteration's networks was predicted."""
         found = {tuple(x): row for x, row in zip(proposal.X.tolist(), proposal.predicted, strict=True)}
         names = self.problem.evaluated
+        fresh = [row for row in fresh if row.x in found]  # not what an earlier version proposed
         predicted = np.array([found[row.x] for row in fresh]).reshape(-1, len(names))
         values = [row.objectives for row in fresh if row.objectives is not None]
         true = np.array(values, dtype=np.float64).reshape(-1, len(self.problem.names))
@@ -342,3 +345,14 @@ class _Search:
             hypervolume=self._hypervolume(F),
             reports=reports,
         )
+
+
+def _places(todo: Sequence[int], taken: set[int]) -> dict[int, int]:
+    """Return the position of each row that is to be evaluated: its own, unless it is taken.
+
+    It can only be where an earlier version of edgewright, which proposed others, began the iteration.
+    """
+    places = {i: i for i in todo if i not in taken}
+    used = taken | {*places}
+    free = (place for place in itertools.count() if place not in used)
+    return places | {i: next(free) for i in todo if i in taken}
