@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from doubles.search_problems import ListSpace, SyntheticProblem
@@ -7,7 +9,14 @@ from edgewright.search import Answer, Archive, Failure, SearchConfig, run_search
 
 PROBLEM = SyntheticProblem("mobilenetv3-small-image@16+24+32")
 SPACE = PROBLEM.space
-QUICK = {"population": 16, "generations": 3, "n_initial": 12, "n_infill": 4, "surrogate": "ridge"}
+QUICK = {
+    "population": 16,
+    "generations": 3,
+    "n_initial": 12,
+    "n_infill": 4,
+    "n_cautious": 0,
+    "surrogate": "ridge",
+}
 
 
 def search(archive, *, space=SPACE, evaluate=PROBLEM.error, objectives=None, budgets=None, **options):
@@ -430,3 +439,10 @@ def test_failures_end_a_search_only_where_no_network_between_them_is_awaited():
         with pytest.raises(RunError, match="8 evaluations in a row failed"):
             search(archive, evaluate=evaluate, config={"max_failures": 8})
         assert len(archive) == 12, "the twelfth came last and was the first"
+
+
+def test_early_batches_are_half_as_large():
+    config = SearchConfig(n_infill=4, n_cautious=20)
+    assert [config.batch(n) for n in (0, 19, 20)] == [2, 2, 4]
+    assert replace(config, n_infill=1).batch(0) == 1
+    assert replace(config, method="random").batch(0) == 4

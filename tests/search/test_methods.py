@@ -17,7 +17,14 @@ from edgewright.search.survival import ARCHIVES
 
 PROBLEM = SyntheticProblem("mobilenetv3-small-image@16+24+32")
 SPACE = PROBLEM.space
-QUICK = {"population": 16, "generations": 3, "n_initial": 12, "n_infill": 4, "surrogate": "ridge"}
+QUICK = {
+    "population": 16,
+    "generations": 3,
+    "n_initial": 12,
+    "n_infill": 4,
+    "n_cautious": 0,
+    "surrogate": "ridge",
+}
 BASELINES = [name for name in METHODS if name != "surrogate"]
 PARTS = [
     *({"method": name} for name in METHODS),

@@ -68,7 +68,11 @@ def search(
     ] = None,
     batch: Annotated[
         int | None,
-        typer.Option(min=1, help="Networks of each further iteration; nsga2 takes as many as at first."),
+        typer.Option(
+            min=1,
+            help="Networks of each further iteration: 4 unless given, 2 while little is known; nsga2 takes "
+            "as many as at first.",
+        ),
     ] = None,
     archive: Annotated[
         str, typer.Option(help="What surrogates learn from: growing (all), constant (the best).")

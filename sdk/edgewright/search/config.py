@@ -74,6 +74,8 @@ class SearchConfig:
         evaluations: true evaluations in all, failures and pre-screening included.
         n_initial: of them in the initial design.
         n_infill: evaluated in each iteration after it.
+        n_cautious: while the archive holds fewer networks than this, a search by surrogate evaluates half
+            as many an iteration: what each teaches still changes which is best next. 0 is never.
         seed: the run's only source of randomness.
         method: a name of :data:`edgewright.search.methods.METHODS`: ``surrogate``, or a baseline.
         design: a name of :data:`edgewright.search.design.DESIGNS`; ``auto`` is ``balanced`` for a
@@ -95,6 +97,7 @@ class SearchConfig:
     evaluations: int = 200
     n_initial: int = 16
     n_infill: int = 4
+    n_cautious: int = 48
     seed: int = 0
     method: str = "surrogate"
     design: str = "auto"
@@ -122,6 +125,7 @@ class SearchConfig:
                 ("evaluations", 1),
                 ("n_initial", 1),
                 ("n_infill", 1),
+                ("n_cautious", 0),
                 ("pre_screening", 1),
                 ("archive_size", 4),
                 ("population", 4),
@@ -139,6 +143,11 @@ class SearchConfig:
             )
         if faults:
             raise UsageError("; ".join(faults))
+
+    def batch(self, n: int) -> int:
+        """Return how many networks are evaluated next where the archive holds ``n``."""
+        is_early = self.method == "surrogate" and n < self.n_cautious
+        return max(1, self.n_infill // 2) if is_early else self.n_infill
 
 
 def _columns(costs: Mapping[str, Cost], X: IntArray) -> FloatArray:

@@ -168,6 +168,7 @@ def _provenance(space: SearchSpace, problem: Problem, config: SearchConfig) -> d
         "seed": config.seed,
         "n_initial": config.n_initial,
         "n_infill": config.n_infill,
+        **({"n_cautious": config.n_cautious} if config.batch(0) < config.n_infill else {}),
         "surrogate": config.surrogate,
         "inner": [config.population, config.generations],
         **_parts(config),
@@ -252,6 +253,7 @@ class _Search:
         if iteration == 0:
             n = config.n_initial * config.pre_screening
             return unpredicted(design_of(config)(self.feasible, n, rng), self.feasible)
+        config = replace(config, n_infill=config.batch(len(earlier)))
         proposal = method_of(config)(self.feasible, earlier, config, rng)
         return filled(proposal, self.feasible, earlier, config.n_infill, rng)
 
