@@ -5,6 +5,8 @@ import inspect
 import re
 import shlex
 import shutil
+import subprocess
+import sys
 import tomllib
 from pathlib import Path
 
@@ -135,6 +137,16 @@ def test_the_cheap_commands_run_as_they_are_written(here, capfd):
 @pytest.mark.slow
 def test_the_chain_runs_as_it_is_written(here, capfd):
     shutil.rmtree(here / "run")
-    (block,) = (block for _, block in BLOCK.findall(README) if "edgewright train" in block)
+    (block,) = (block for _, block in BLOCK.findall(README) if "\nedgewright train" in block)
     for words in commands("edgewright", f"```\n{block}```"):
         assert run(words) == 0, f"{joined(words)}: {capfd.readouterr().err}"
+
+
+@pytest.mark.slow
+def test_several_processes_work_as_it_is_written(here):
+    (block,) = (block for _, block in BLOCK.findall(README) if "torchrun" in block)
+    modules = {"edgewright": "edgewright", "torchrun": "torch.distributed.run"}
+    for words in map(shlex.split, block.splitlines()):
+        command = [sys.executable, "-m", modules[words[0]], *words[1:]]
+        done = subprocess.run(command, capture_output=True, text=True, check=False)
+        assert done.returncode == 0, f"{joined(words)}: {done.stderr}"
