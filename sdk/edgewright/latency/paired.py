@@ -26,8 +26,9 @@ from edgewright.latency.measure import (
 from edgewright.latency.stopwatch import Run, Sample, Stopwatch
 
 TURNS = 3  # blocks of a network's samples in a visit, with the reference before and after each
-_SETTLE_MS = 4.0  # after so long, a network's own data fill the caches
-_MAX_SETTLE = 4
+_SETTLE_MS = 8.0  # after so long, a network's own data fill the caches
+_MAX_SETTLE = 10
+_FIRST_SETTLE = 4  # calls at least of the first block of a visit
 _BLOCK_MS = 12.0  # of samples in a block, where they are short enough
 _MIN_BLOCK, _MAX_BLOCK = 2, 4
 
@@ -98,7 +99,7 @@ class _Blocks:
         begin = _usable_ms(self._sample())
         if first and begin is not None:
             self._cold.append(begin)
-        for _ in range((_MAX_SETTLE if first else self._settle) - 1):
+        for _ in range((max(self._settle, _FIRST_SETTLE) if first else self._settle) - 1):
             self._sample()
         samples = [self._sample() for _ in range(self._n)]
         self._taken += samples
