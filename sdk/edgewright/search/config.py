@@ -74,8 +74,8 @@ class SearchConfig:
         evaluations: true evaluations in all, failures and pre-screening included.
         n_initial: of them in the initial design.
         n_infill: evaluated in each iteration after it.
-        n_cautious: while the archive holds fewer networks than this, a search by surrogate evaluates half
-            as many an iteration: what each teaches still changes which is best next. 0 is never.
+        n_cautious: while the archive holds fewer networks than this, a search by surrogate of a space that
+            can be listed evaluates half as many an iteration; 0 is never (``docs/adr/0010-*.md``).
         seed: the run's only source of randomness.
         method: a name of :data:`edgewright.search.methods.METHODS`: ``surrogate``, or a baseline.
         design: a name of :data:`edgewright.search.design.DESIGNS`; ``auto`` is ``balanced`` for a

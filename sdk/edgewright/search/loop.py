@@ -102,6 +102,8 @@ def run_search(
     )
     _require_consistent(problem)
     feasible = require_feasible(space, problem)
+    if feasible.members is None or (len(archive) and "n_cautious" not in archive.meta):
+        config = replace(config, n_cautious=0)
     archive.require(_to_compare(archive, _provenance(space, problem, config)))
     search = _Search(space, evaluate, problem, feasible, archive, config, on_evaluation or _ignore, clock)
     reports = list[IterationReport]()
