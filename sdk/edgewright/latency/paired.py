@@ -71,6 +71,7 @@ def measure_paired(
     with no_garbage_collection():
         blocks = [_Blocks(run, sync, watch, max_warmup_ms) for run, sync in zip(everyone, syncs, strict=True)]
         beside = blocks[-1]
+        beside.settle = 1  # what it lacks in its caches it lacks beside every network alike
         for _ in range(rounds):
             for index in rng.permutation(len(runs)):
                 before = beside.take(first=True)
@@ -89,7 +90,7 @@ class _Blocks:
         self._run, self._synchronize, self._watch = run, synchronize, watch
         self._n_warmup = warm_up(run, synchronize, watch, window=3, max_ms=max_warmup_ms)
         each_ms = max(1e-3, float(np.median([self._sample().wall_ms for _ in range(3)])))
-        self._settle = min(_MAX_SETTLE, math.ceil(_SETTLE_MS / each_ms))
+        self.settle = min(_MAX_SETTLE, math.ceil(_SETTLE_MS / each_ms))
         self._n = max(_MIN_BLOCK, min(_MAX_BLOCK, math.ceil(_BLOCK_MS / each_ms)))
         self._cold, self._warm, self._beside = list[float](), list[float](), list[float]()
         self._taken = list[Sample]()
@@ -99,7 +100,7 @@ class _Blocks:
         begin = _usable_ms(self._sample())
         if first and begin is not None:
             self._cold.append(begin)
-        for _ in range((max(self._settle, _FIRST_SETTLE) if first else self._settle) - 1):
+        for _ in range((max(self.settle, _FIRST_SETTLE) if first else self.settle) - 1):
             self._sample()
         samples = [self._sample() for _ in range(self._n)]
         self._taken += samples
