@@ -381,12 +381,17 @@ def kept_samples(samples: Sequence[Sample], n_warmup: int, *, min_samples: int) 
         cpu = cpu[: min_samples - len(values)]
         values, n_cpu_time = values + cpu, len(cpu)
     if not values:
-        raise RuntimeFailureError(
-            f"all {len(samples)} samples were disturbed: the machine is too busy to measure on; "
-            "end what else is running, then run the same command again"
-        )
+        raise all_disturbed(len(samples))
     rounded = tuple(map(rounded_ms, values))
     return Measurement(rounded, n_warmup, len(samples) - len(values), n_slowed, n_cpu_time)
+
+
+def all_disturbed(n: int) -> RuntimeFailureError:
+    """Return the error of ``n`` samples none of which can be kept."""
+    return RuntimeFailureError(
+        f"all {n} samples were disturbed: the machine is too busy to measure on; "
+        "end what else is running, then run the same command again"
+    )
 
 
 def rounded_ms(ms: float) -> float:

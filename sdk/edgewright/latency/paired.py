@@ -14,10 +14,10 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from edgewright.errors import RuntimeFailureError
 from edgewright.latency.measure import (
     Interleaved,
     Measurement,
+    all_disturbed,
     kept_samples,
     no_garbage_collection,
     rounded_ms,
@@ -115,10 +115,7 @@ class _Blocks:
     def found(self) -> Interleaved:
         """Return what was kept. Raises ``RuntimeFailureError`` where nothing was."""
         if not self._warm:
-            raise RuntimeFailureError(
-                f"all {len(self._taken)} samples were disturbed: the machine is too busy to measure on; "
-                "end what else is running, then run the same command again"
-            )
+            raise all_disturbed(len(self._taken))
         samples = tuple(map(rounded_ms, self._warm))
         n_dropped = len(self._taken) - len(samples)
         n_cpu_time = max(0, sum(sample.preempted for sample in self._taken) - n_dropped)

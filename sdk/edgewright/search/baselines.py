@@ -36,8 +36,7 @@ def evolve(
         return nothing(feasible)
     kept = rank_and_crowding(F, config.n_initial)
     X, F = X[kept], F[kept]
-    order = np.empty(len(X), dtype=np.int64)
-    order[rank_and_crowding(F, len(F))] = np.arange(len(F))  # 0 wins every tournament
+    order = _order(F)
 
     def offspring(n: int) -> IntArray:
         parents = rng.integers(len(X), size=(2, n, 2))
@@ -65,8 +64,7 @@ def regularised_evolution(
     if len(X) < 2:
         return nothing(feasible)
     X, F = X[-config.n_initial :], F[-config.n_initial :]
-    order = np.empty(len(X), dtype=np.int64)
-    order[rank_and_crowding(F, len(F))] = np.arange(len(F))
+    order = _order(F)
     n_drawn = max(2, len(X) // 4)
 
     def offspring(n: int) -> IntArray:
@@ -98,6 +96,13 @@ def explore_neighbours(
             if near and len(found) < config.n_infill:
                 found[tuple(near.pop())] = None
     return unpredicted(np.array(list(found), dtype=np.int64).reshape(-1, X.shape[1]), feasible)
+
+
+def _order(F: FloatArray) -> IntArray:
+    """Return the place of each row of ``F`` by rank and crowding distance, ``(n,)``; 0 wins every time."""
+    order = np.empty(len(F), dtype=np.int64)
+    order[rank_and_crowding(F, len(F))] = np.arange(len(F))
+    return order
 
 
 def _near(feasible: FeasibleSet, x: IntArray) -> IntArray:

@@ -13,8 +13,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from edgewright.search.inner import Excess, Objectives, Pool
-from edgewright.search.pareto import crowding_distance, non_dominated
+from edgewright.search.inner import Excess, Objectives, Pool, neighbours_of_front
 from edgewright.search.survival import rank_and_crowding
 from edgewright.spaces.architecture import FloatArray, IntArray, SearchSpace
 
@@ -22,8 +21,6 @@ from edgewright.spaces.architecture import FloatArray, IntArray, SearchSpace
 REACH = 0.1
 # Expected changes of a child; each child has a rate of its own.
 MUTATIONS = (0.5, 1.5, 3.0)
-# Networks of the front whose neighbours are tried in a round of local search.
-POLISHED = 30
 
 
 def evolution(
@@ -49,12 +46,7 @@ def evolution(
         kept = rank_and_crowding(F, population)
         parents = Pool(X[kept], F[kept])
     for _ in range(polish):
-        pool = met.pool()
-        front = np.flatnonzero(non_dominated(pool.F))
-        if len(front) == 0:
-            break
-        spread = np.argsort(-crowding_distance(pool.F[front]), kind="stable")[:POLISHED]
-        if len(met.add(np.concatenate([space.neighbours(x) for x in pool.X[front[spread]]])).X) == 0:
+        if len(met.add(neighbours_of_front(space, met.pool())).X) == 0:
             break
     return met.pool()
 

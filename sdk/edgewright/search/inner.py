@@ -7,6 +7,7 @@ from typing import NamedTuple, Protocol
 
 import numpy as np
 
+from edgewright.search.pareto import crowding_distance, non_dominated
 from edgewright.spaces.architecture import FloatArray, IntArray, SearchSpace
 
 #: Predicted objectives of encodings ``(n, n_var)``, ``(n, n_obj)``.
@@ -17,6 +18,8 @@ Excess = Callable[[IntArray], FloatArray]
 #: By name; ``auto`` takes the first up to two objectives, the second for three, and the third above.
 INNER_SEARCHES = ("evolution", "nsga2", "nsga3")
 MAX_CURVE = 2  # objectives up to which a front is a curve, along which likes can be mated
+# Networks of the front whose neighbours are tried in a round of local search.
+POLISHED = 30
 MAX_CROWDED = 3  # objectives up to which crowding distance spreads a front
 
 
@@ -55,6 +58,16 @@ class InnerSearch(Protocol):
             rng: the randomness of this iteration.
         """
         ...
+
+
+def neighbours_of_front(space: SearchSpace, pool: Pool) -> IntArray:
+    """Return the neighbours of up to :data:`POLISHED` spread networks of a pool's front, ``(m, n_var)``.
+
+    One round of Pareto local search; an empty pool has none, and rows may repeat.
+    """
+    front = np.flatnonzero(non_dominated(pool.F))
+    spread = front[np.argsort(-crowding_distance(pool.F[front]), kind="stable")[:POLISHED]]
+    return np.concatenate([pool.X[:0], *(space.neighbours(x) for x in pool.X[spread])])
 
 
 def find_inner_search(name: str, n_obj: int) -> InnerSearch:

@@ -16,8 +16,7 @@ from pymoo.core.problem import Problem as PymooProblem
 from pymoo.core.repair import Repair
 from pymoo.optimize import minimize
 
-from edgewright.search.inner import Excess, Objectives, Pool
-from edgewright.search.pareto import crowding_distance, non_dominated
+from edgewright.search.inner import Excess, Objectives, Pool, neighbours_of_front
 from edgewright.search.survival import directions
 from edgewright.spaces.architecture import FloatArray, IntArray, SearchSpace
 
@@ -100,12 +99,10 @@ def _search(
 
 
 def _polished(space: SearchSpace, inner: _Inner, pool: Pool) -> Pool:
-    """Return ``pool`` with the neighbours of up to 30 spread networks of its front."""
-    front = np.flatnonzero(non_dominated(pool.F)) if len(pool.F) else np.zeros(0, dtype=np.int64)
-    if len(front) == 0:
+    """Return ``pool`` with the neighbours of spread networks of its front."""
+    near = neighbours_of_front(space, pool)
+    if len(near) == 0:
         return pool
-    spread = np.argsort(-crowding_distance(pool.F[front]), kind="stable")[:30]
-    near = np.concatenate([space.neighbours(x) for x in pool.X[front[spread]]])
     inner.record(np.unique(near, axis=0))
     return inner.pool()
 
