@@ -2,8 +2,8 @@
 
 1. Operators are dealt at random into segments. A segment's artifacts are built and opened, and all
    of them, with the anchor operator among them, are timed in turns (:mod:`edgewright.latency.measure`).
-2. Between segments whole networks are timed, each alone in a tight loop, so that operators and
-   networks see the same weather.
+2. Between segments whole networks are timed, each in turns with a reference network
+   (:mod:`edgewright.latency.paired`), so that operators and networks see the same weather.
 3. All of this is done in several passes with new deals. A visit whose anchor is off its median is
    tainted: it is measured again, and not used where a clean visit exists.
 4. Every finished visit is in the journal before the next begins; a killed profile goes on there.

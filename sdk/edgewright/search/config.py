@@ -82,8 +82,8 @@ class SearchConfig:
             search by surrogate and ``random`` for a baseline.
         pre_screening: how many times as many networks the initial design evaluates, of which the
             best ``n_initial`` are kept (NATv2, arXiv:2307.00960); 1 keeps all.
-        surrogate: a name of :data:`edgewright.search.surrogate.SURROGATES`; ``auto`` joins, in
-            every iteration, those that rank unseen networks well.
+        surrogate: a name of :data:`edgewright.search.surrogate.SURROGATES`; ``auto`` takes, in
+            every iteration, the one that ranks unseen networks best.
         archive_policy: a name of :data:`edgewright.search.survival.ARCHIVES`.
         archive_size: networks that a constant archive keeps.
         inner: of :data:`edgewright.search.inner.INNER_SEARCHES`; ``auto`` is ``evolution`` up to two
