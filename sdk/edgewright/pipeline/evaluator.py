@@ -41,6 +41,7 @@ from edgewright.supernet.supernet import Supernet
 from edgewright.training.data import ImageData
 from edgewright.training.data.images import Split
 from edgewright.training.evaluate import N_CALIBRATION, evaluate
+from edgewright.training.threads import computing_threads
 
 #: One evaluation computes with one thread, wherever it runs: sums of floats depend on how many there
 #: are, and so would the archive. Networks of this size are faster side by side than on more threads each.
@@ -77,7 +78,7 @@ class SubnetError:
     def __call__(self, x: IntArray) -> float:
         """Return the error of an encoding ``(n_var,)``, in [0, 1], whatever was evaluated before."""
         arch = self.space.decode(x)
-        with _threads(THREADS):
+        with computing_threads(THREADS):
             network = extract(self.supernet, arch)
             calibrate(network, self.data.prepared_batches(self.calibration, arch.resolution, BATCH_SIZE))
             found = evaluate(
@@ -181,14 +182,3 @@ def evaluator_of(
             yield crew
     finally:
         path.unlink(missing_ok=True)
-
-
-@contextmanager
-def _threads(n: int) -> Iterator[None]:
-    """Compute with ``n`` threads inside the block."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(n)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(before)

@@ -17,8 +17,8 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import asdict, dataclass
 from functools import partial
 from pathlib import Path
@@ -53,6 +53,7 @@ from edgewright.training.recipe import Recipe
 from edgewright.training.sandwich import SandwichRecipe
 from edgewright.training.shared_norm import SharedBatchNorm
 from edgewright.training.shrinking import ShrinkingRecipe
+from edgewright.training.threads import computing_threads
 
 SUPERNET_NAME = "supernet.safetensors"
 
@@ -166,7 +167,7 @@ class Run:
         module.load_state_dict(begun.part("module"))
         load_optimizer(optimizer, begun.part("optimizer"))
         recipe.load_state(begun.part("recipe"))
-        with self._log(begun.epoch) as log, _threads(self.config.threads):
+        with self._log(begun.epoch) as log, computing_threads(self.config.threads):
             for epoch in range(begun.epoch, self.config.epochs):
                 if recipe.begin_epoch(epoch):
                     optimizer = make_optimizer(module, self.config)
@@ -300,15 +301,3 @@ class Run:
             "recipe": self.recipe.state(),
         }
         return {f"{part}.{name}": t for part, state in parts.items() for name, t in state.items()}
-
-
-@contextmanager
-def _threads(n: int | None) -> Iterator[None]:
-    """Let torch use ``n`` threads inside the block."""
-    before = torch.get_num_threads()
-    try:
-        if n is not None:
-            torch.set_num_threads(n)
-        yield
-    finally:
-        torch.set_num_threads(before)
