@@ -11,6 +11,8 @@ from edgewright.latency.correction import (
     features,
     fit,
     in_context,
+    spilled_share,
+    working_set_bytes,
 )
 from edgewright.latency.records import NetCost
 from edgewright.latency.sampling import sample_networks
@@ -60,6 +62,43 @@ def test_a_corrected_operator_never_costs_nothing():
     coefficients = {**NO_CORRECTION.coefficients, "calls": -100.0}
     correction = Correction(coefficients=coefficients, ridge=0.1, n=9, leave_one_out_percent=1.0)
     assert correction.cost_ms(NetCost(1.0, 1.0)) > 0
+
+
+def test_what_every_network_has_alike_lies_with_the_head():
+    correction = Correction(
+        coefficients={**NO_CORRECTION.coefficients, "once": -3.0}, ridge=0.1, n=9, leave_one_out_percent=1.0
+    )
+    assert correction.cost_ms(NetCost(0.2, 0.4, is_head=True)) == pytest.approx(0.2 - 0.3)
+    assert correction.cost_ms(NetCost(0.2, 0.4)) == 0.2
+
+
+def test_an_operator_spills_what_the_cache_cannot_hold():
+    space = find_space("mobilenetv3-w1.0@224")
+    operators = space.operators(space.largest())
+    sets = [working_set_bytes(op, "fp32") for op in operators]
+    block = operators[2]  # 112 x 112 x 16 to 56 x 56 x 24, 6 times as wide inside
+    inside = block.mid_channels * (block.in_size**2 + block.out_size**2)
+    ends = block.in_channels * block.in_size**2 + block.out_channels * block.out_size**2
+    assert sets[2] == 4 * (inside + ends + block.params)
+    assert working_set_bytes(block, "int8") * 4 == sets[2]
+    assert spilled_share(sets[2], sets[2]) == spilled_share(0, 2**20) == 0
+    assert spilled_share(4 * 2**20, 2**20) == 0.75
+    assert features(NetCost(2.0, 3.0, spilled=0.75))["spilled"] == 1.5
+
+
+def test_a_correction_of_three_features_is_still_read():
+    old = {
+        "coefficients": {"warm": 0.4, "cold": 0.6, "calls": 1.0},
+        "ridge": 0.1,
+        "n": 30,
+        "leave_one_out_percent": 2.0,
+        "noise": 0.02,
+        "covariance": [[1.0, 0.0, 0.0], [0.0, 2.0, 0.0], [0.0, 0.0, 3.0]],
+    }
+    read = Correction.from_json(old)
+    assert read.cost_ms(NetCost(1.0, 2.0, 0.5, is_head=True)) == pytest.approx(0.4 + 1.2 + 0.01)
+    assert np.array(read.covariance).shape == (len(FEATURES), len(FEATURES))
+    assert np.diag(read.covariance).tolist() == [1.0, 2.0, 3.0, 0.0, 0.0]
 
 
 def test_a_correction_survives_json():

@@ -27,19 +27,23 @@ from edgewright.errors import TableError
 from edgewright.latency.records import NetCost
 from edgewright.latency.validation import NORMAL_95
 from edgewright.spaces.architecture import FloatArray
+from edgewright.spaces.operator import Operator
 
-# Their units are chosen so that coefficients are of the order of one. How long weights take to arrive is
-# neither what a loop shows, which keeps them in a cache, nor what a cold call does: hence ``weights``.
-FEATURES = ("warm", "cold", "calls", "weights")
+# Their units are chosen so that coefficients are of the order of one. ``once`` is what every network has
+# alike; ``spilled`` the warm time of operators in so far as the core's own cache cannot hold what they
+# work on: those a loop keeps no warmer than a network does (docs/adr/0011).
+FEATURES = ("warm", "cold", "calls", "once", "spilled")
+BYTES_OF_A_VALUE = {"fp32": 4, "fp16": 2, "int8": 1}
 # Of a network larger than the caches, an operator finds most of its data as a stranger's call left
 # it, and some as its predecessor just wrote it (measured on seven tables: docs/adr/0008).
 COLD_SHARE = 0.7
+_FIRST = 3  # features of the first tables
 _LAMBDAS = (1e-4, 3e-4, 1e-3, 3e-3, 1e-2, 3e-2, 0.1, 0.3, 1.0, 3.0, 10.0)
 _HUBER = 1.345  # 95 % as efficient as least squares on normal errors
 _REWEIGHTINGS = 8
 MIN_NETWORKS = 4  # below that leave-one-out says nothing
 # A corrected operator may not cost less than this share of what it measured warm: a deeper network
-# must never be predicted faster.
+# must never be predicted faster. The head, which no network lacks, carries ``once`` and may.
 MIN_SHARE = 0.05
 
 
@@ -73,7 +77,7 @@ class Correction:
         """Return the corrected cost of an operator that costs ``net`` as measured."""
         values = features(net)
         total = sum(self.coefficients[name] * value for name, value in values.items())
-        return max(total, MIN_SHARE * net.warm_ms)
+        return total if net.is_head else max(total, MIN_SHARE * net.warm_ms)
 
     def std_ms(self, F: FloatArray, predicted_ms: FloatArray) -> FloatArray:
         """Return the standard deviation of predictions ``(n,)`` of networks with features ``F``.
@@ -106,8 +110,8 @@ class Correction:
         if not isinstance(data, dict) or set(data) != keys:
             raise TableError(f"a correction needs exactly the keys {sorted(keys)}")
         coefficients = data["coefficients"]
-        if isinstance(coefficients, dict) and set(coefficients) == set(FEATURES[:-1]):
-            data, coefficients = _grown(data)  # a table made before that feature
+        if isinstance(coefficients, dict) and set(coefficients) == set(FEATURES[:_FIRST]):
+            data, coefficients = _grown(data)  # a table made before the others
         if not isinstance(coefficients, dict) or set(coefficients) != set(FEATURES):
             raise TableError(f"a correction needs coefficients of {', '.join(FEATURES)}")
         if not all(isinstance(value, (int, float)) and np.isfinite(value) for value in coefficients.values()):
@@ -119,10 +123,11 @@ class Correction:
 
 
 def _grown(data: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
-    """Return the fields, and the coefficients among them, with a last feature that adds nothing."""
-    coefficients = {**data["coefficients"], FEATURES[-1]: 0.0}
-    n = len(FEATURES)
-    covariance = [[*row, 0.0] for row in data["covariance"]] + [[0.0] * n] if data["covariance"] else []
+    """Return the fields, and the coefficients among them, with later features that add nothing."""
+    later = FEATURES[_FIRST:]
+    coefficients = {**data["coefficients"], **dict.fromkeys(later, 0.0)}
+    covariance = [[*row, *[0.0] * len(later)] for row in data["covariance"]]
+    covariance += [[0.0] * len(FEATURES) for _ in later if covariance]
     return {**data, "coefficients": coefficients, "covariance": covariance}, coefficients
 
 
@@ -133,6 +138,22 @@ def cold_share(weight_bytes: float, cache_bytes: float) -> float:
     a loop by themselves.
     """
     return COLD_SHARE * max(0.0, 1 - cache_bytes / weight_bytes)
+
+
+def working_set_bytes(operator: Operator, precision: str) -> int:
+    """Return the bytes of an operator's activations, those inside it among them, and of its weights.
+
+    The head's weights are not counted: every network has them alike.
+    """
+    inside = operator.mid_channels * (operator.in_size**2 + operator.out_size**2)
+    ends = operator.in_channels * operator.in_size**2 + operator.out_channels * operator.out_size**2
+    weights = 0 if operator.kind == "head" else operator.params
+    return (inside + ends + weights) * BYTES_OF_A_VALUE.get(precision, 4)
+
+
+def spilled_share(working_set_bytes: int, cache_bytes: int) -> float:
+    """Return the share of a working set that a cache cannot hold, from 0 to 1."""
+    return max(0.0, 1 - cache_bytes / max(working_set_bytes, 1))
 
 
 def in_context(share: float) -> Correction:
@@ -150,7 +171,8 @@ def features(net: NetCost) -> dict[str, float]:
         "warm": net.warm_ms,
         "cold": net.cold_ms,
         "calls": 1e-2,  # 10 µs
-        "weights": 1e-7 * net.n_weights,  # 0.1 ms a million
+        "once": 0.1 if net.is_head else 0.0,  # 100 µs
+        "spilled": net.spilled * net.warm_ms,
     }
 
 

@@ -9,7 +9,15 @@ from functools import cached_property
 import numpy as np
 
 from edgewright.errors import ArchitectureError
-from edgewright.latency.correction import FEATURES, Correction, cold_share, features, fit, in_context
+from edgewright.latency.correction import (
+    BYTES_OF_A_VALUE,
+    FEATURES,
+    Correction,
+    cold_share,
+    features,
+    fit,
+    in_context,
+)
 from edgewright.latency.records import NetCost, NetworkRecord
 from edgewright.latency.table import LatencyTable
 from edgewright.latency.validation import validate
@@ -17,7 +25,6 @@ from edgewright.spaces.architecture import Architecture, CostTable, FloatArray, 
 from edgewright.spaces.operator import Operator
 
 Nets = Mapping[Operator, NetCost]
-BYTES_OF_A_WEIGHT = {"fp32": 4, "fp16": 2, "int8": 1}
 # Above every budget, and finite: a cost table multiplies the costs of unused slots by zero.
 NEVER_MS = 1e12
 
@@ -124,7 +131,7 @@ def _plain(table: LatencyTable, space: Space) -> Correction:
     """Return the sum of operators as they are called in a network of the space, on the table's machine."""
     ends = np.stack([space.encode(space.smallest()), space.encode(space.largest())])
     params = space.tabulate(lambda operator: float(operator.params))(ends)
-    weight_bytes = float(np.sqrt(params.prod())) * BYTES_OF_A_WEIGHT[table.precision]
+    weight_bytes = float(np.sqrt(params.prod())) * BYTES_OF_A_VALUE[table.precision]
     return in_context(cold_share(weight_bytes, table.fingerprint.core_cache_bytes))
 
 

@@ -42,12 +42,14 @@ class NetCost(NamedTuple):
     Attributes:
         warm_ms: of warm calls.
         cold_ms: of cold calls.
-        n_weights: learned parameters; 0 of the head, whose weights every network has alike.
+        spilled: share of its working set that the core's own cache cannot hold, from 0 to 1.
+        is_head: whether it ends the network; every network has one.
     """
 
     warm_ms: float
     cold_ms: float
-    n_weights: int = 0
+    spilled: float = 0.0
+    is_head: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -22,7 +22,7 @@ from edgewright.devices.conditions import Conditions
 from edgewright.devices.probe import Fingerprint
 from edgewright.errors import ForeignTableError, MissingEntryError, SDKError, TableError
 from edgewright.files import digest_of, read_json, write_text
-from edgewright.latency.correction import NO_CORRECTION, Correction
+from edgewright.latency.correction import NO_CORRECTION, Correction, spilled_share, working_set_bytes
 from edgewright.latency.measure import Measurement
 from edgewright.latency.records import Anchor, Entry, Failure, NetCost, NetworkRecord
 from edgewright.latency.sanity import implausible
@@ -148,7 +148,10 @@ class LatencyTable:
             less = [before.warm.median_ms, before.cold.median_ms]
             found = [max(whole - part, 0.05 * whole) for whole, part in zip(found, less, strict=True)]
         warm_ms, cold_ms = found
-        return NetCost(warm_ms, cold_ms, 0 if operator.kind == "head" else operator.params)
+        spilled = spilled_share(
+            working_set_bytes(operator, self.precision), self.fingerprint.core_cache_bytes
+        )
+        return NetCost(warm_ms, cold_ms, spilled, operator.kind == "head")
 
     def require_space(self, space: Space) -> None:
         """Raise ``MissingEntryError`` unless the table covers ``space``.
