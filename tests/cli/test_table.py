@@ -5,6 +5,7 @@ import pytest
 from doubles.tiny_chain import SPACE
 
 from edgewright.files import digest_of
+from edgewright.latency.records import architecture_from_json
 
 
 @pytest.fixture
@@ -30,6 +31,20 @@ def test_show_says_what_was_measured_and_how_far_to_trust_it(edgewright, chain, 
     assert "anchor_drift_percent" in out
 
 
+def test_show_tells_what_the_vendors_own_tool_said(edgewright, chain, table):
+    found = edgewright("table", "show", chain.table("litert"), "--json").json()["cross_check"]
+    assert found["vendor"]["tool"].startswith("litert-benchmark of ai-edge-litert ")
+    assert found["ratio"] == found["vendor"]["median_ms"] / found["measured_ms"]
+    assert chain.space.encode(architecture_from_json(found["network"])) is not None
+    found = edgewright("table", "show", table, "--json").json()["cross_check"]
+    assert found["vendor"]["tool"].startswith("profile of onnxruntime ")
+    (line,) = [line for line in edgewright("table", "show", table).out.splitlines() if "vendor's own" in line]
+    assert "around the same runs, ratio" in line
+    assert "on a network of 16 px" in line
+    rewrite(table, cross_check=None)
+    assert "not asked" in edgewright("table", "show", table).out
+
+
 def test_validate_accepts_a_table_of_this_machine(edgewright, table):
     found = edgewright("table", "validate", table, "--json").json()
     assert found["valid"] is True
@@ -43,7 +58,7 @@ def test_validate_accepts_a_table_of_this_machine(edgewright, table):
         (lambda text: "", ["truncated or not JSON"]),
         (lambda text: "a table of numbers", ["truncated or not JSON"]),
         (lambda text: "[1, 2]", ["schema"]),
-        (lambda text: text.replace('"schema": 2', '"schema": 99'), ["schema 99"]),
+        (lambda text: text.replace('"schema": 3', '"schema": 99'), ["schema 99"]),
         (lambda text: text.replace('"precision": "fp32"', '"precision": "int8"'), ["edited or damaged"]),
         (
             lambda text: text.replace('"threads": 1', '"threads": 1, "colour": "red"'),

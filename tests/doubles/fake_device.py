@@ -23,6 +23,7 @@ from edgewright.devices.conditions import Conditions
 from edgewright.devices.probe import Fingerprint
 from edgewright.devices.throttle import Snapshot
 from edgewright.errors import ExportError, RuntimeFailureError
+from edgewright.files import write_json
 from edgewright.latency.runner import LocalRunner
 from edgewright.latency.stopwatch import Stopwatch
 from edgewright.latency.target import Target
@@ -150,10 +151,10 @@ class FakeDevice:
             self.builds[operator.key] = self.builds.get(operator.key, 0) + 1
             if operator.key in self.refused:
                 raise ExportError("this exporter does not know such an operator")
-            path.write_text(json.dumps({"ms": measured_law_ms(operator), "key": operator.key}), "utf-8")
+            write_json(path, {"ms": measured_law_ms(operator), "key": operator.key})
 
         def build_network(arch: Architecture, path: Path) -> None:
-            path.write_text(json.dumps({"ms": network_law_ms(space, arch), "key": ""}), "utf-8")
+            write_json(path, {"ms": network_law_ms(space, arch), "key": ""})
 
         return Target(
             device="fake",

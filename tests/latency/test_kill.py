@@ -73,6 +73,23 @@ def test_profiles_that_are_killed_again_and_again_finish_and_repeat_nothing(n_ki
     raise AssertionError(f"only {kills} processes could be killed")
 
 
+def test_a_profile_that_is_killed_while_the_vendors_tool_runs_loses_nothing(tmp_path):
+    process = start(tmp_path)
+    while not (tmp_path / "asked").exists():
+        assert process.poll() is None, process.communicate()
+        time.sleep(0.005)
+    process.send_signal(signal.SIGKILL)
+    process.communicate(timeout=60)
+    before = records(tmp_path)
+    assert before[-1] == {"kind": "trying", "key": "cross-check"}
+    process = start(tmp_path)
+    _, errors = process.communicate(timeout=60)
+    assert process.returncode == 0, errors
+    added = records(tmp_path)[len(before) :]
+    assert [record["kind"] for record in added] == ["started", "trying", "cross-check"]
+    assert LatencyTable.load(tmp_path / "table.json").cross_check.found.tool == "the tool"
+
+
 def test_an_operator_that_crashes_the_process_is_excluded_after_three_crashes(tmp_path):
     operator = small_space().block(1, 8, 3, 3)
     for _ in range(3):

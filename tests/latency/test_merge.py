@@ -5,7 +5,9 @@ import pytest
 from doubles.fake_device import FakeDevice
 from doubles.lookup_tables import ofa_yaml
 
+from edgewright.backends.cross_check import CrossCheck, NoCrossCheck
 from edgewright.errors import ForeignTableError, TableError, UsageError
+from edgewright.latency.cross_check import NetworkCrossCheck
 from edgewright.latency.imported import import_table
 from edgewright.latency.measure import Measurement
 from edgewright.latency.merge import merge_tables
@@ -44,10 +46,28 @@ def large(tmp_path_factory):
     return measured(folder, "mobilenetv3-small-image@32:4", seed=3, created="2026-01-02T00:00:00Z")
 
 
+def checked(table, ms):
+    """Return a table whose network the vendor's tool measured at so many milliseconds; 0 is no figure."""
+    told = CrossCheck(tool="the tool", median_ms=ms, n=100, resolution_ms=1e-3)
+    network = table.networks[0].architecture
+    found = NetworkCrossCheck(found=told, network=network, measured_ms=1.0)
+    return replace(table, cross_check=found if ms else NetworkCrossCheck(found=NoCrossCheck("away")))
+
+
 def with_entry(table, operator, ms):
     spread = tuple(ms * (1 + 0.001 * i) for i in range(-6, 7))
     entries = {**table.entries, operator: Entry(Measurement(spread), Measurement(spread))}
     return replace(table, entries=entries)
+
+
+def test_the_newest_cross_check_with_figures_is_kept(small, large):
+    def merged(*tables):
+        return merge_tables(tables).table.cross_check
+
+    assert merged(checked(small, 2.0), checked(large, 3.0)).ratio == 3.0
+    assert merged(checked(small, 2.0), checked(large, 0)).ratio == 2.0
+    assert merged(checked(small, 0), replace(large, cross_check=None)).found == NoCrossCheck("away")
+    assert merged(replace(small, cross_check=None), replace(large, cross_check=None)) is None
 
 
 def test_resolutions_measured_apart_become_one_table(small, large, tmp_path):

@@ -1,12 +1,15 @@
 import json
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 from doubles.fake_device import FINGERPRINT, FakeDevice
 from doubles.fake_spaces import small_space
 
+from edgewright.backends.cross_check import CrossCheck
 from edgewright.errors import ForeignTableError, MissingEntryError, TableError
 from edgewright.files import digest_of
+from edgewright.latency.cross_check import NetworkCrossCheck
 from edgewright.latency.profiler import profile_space
 from edgewright.latency.records import Failure
 from edgewright.latency.table import LatencyTable
@@ -14,6 +17,7 @@ from edgewright.latency.target import ProfileConfig
 from edgewright.spaces.operator import with_leads
 
 CONFIG = ProfileConfig(passes=1, rounds=2, n_fit=6, n_validate=6)
+DATA = Path(__file__).parents[1] / "data"
 
 
 @pytest.fixture(scope="module")
@@ -39,6 +43,26 @@ def edit(path, change, *, sign=True):
 
 def test_a_saved_table_is_read_back_whole(table, saved):
     assert replace(LatencyTable.load(saved), path=None) == table
+
+
+def test_what_the_vendors_tool_said_is_read_back(table, tmp_path):
+    told = CrossCheck(tool="the tool", median_ms=0.01, n=100, resolution_ms=1e-3)
+    check = NetworkCrossCheck(found=told, network=table.networks[0].architecture, measured_ms=0.02)
+    path = replace(table, cross_check=check).save(tmp_path / "table.json").path
+    assert LatencyTable.load(path).cross_check == check
+    assert LatencyTable.load(path).summary()["cross_check"]["ratio"] == 0.5
+
+
+def test_a_table_of_schema_2_is_read_as_not_cross_checked_and_saved_as_of_today(tmp_path):
+    path = DATA / "latency-table-2.json"
+    assert json.loads(path.read_text("utf-8"))["schema"] == 2
+    old = LatencyTable.load(path)
+    assert old.cross_check is None
+    assert old.n_operators > 0
+    assert old.validation.n > 0
+    new = LatencyTable.load(old.save(tmp_path / "table.json").path)
+    assert json.loads(new.path.read_text("utf-8"))["schema"] == 3
+    assert replace(new, path=None) == replace(old, path=None)
 
 
 def test_the_id_tells_tables_apart(table):
@@ -124,6 +148,10 @@ def test_nan_is_refused(saved):
         (lambda d: d["correction"]["coefficients"].pop("warm"), "coefficients"),
         (lambda d: d["fingerprint"].pop("cores"), "fingerprint"),
         (lambda d: d.__setitem__("validation", {"n": 3}), "table"),
+        (lambda d: d.__setitem__("cross_check", {"n": 3}), "cross-check needs exactly the keys"),
+        (lambda d: d["cross_check"].__setitem__("reason", ""), "needs its reason"),
+        (lambda d: d.__setitem__("schema", 2), "unknown key 'cross_check'"),
+        (lambda d: d.__setitem__("schema", True), "schema True, this edgewright reads 2 and 3"),
         (lambda d: d.__setitem__("networks", [1]), "table"),
         (lambda d: d.__setitem__("anchor", None), "table"),
     ],

@@ -14,6 +14,10 @@ def test_a_table_is_measured_once_and_again_when_asked(chain, tmp_path):
     assert set(first.table.entries) == set(with_leads(chain.space.all_operators()))
     assert not first.table.failures
     assert "operators of mobilenetv3-small-image@16:4" in first.text()
+    assert "the vendor's own tool: litert-benchmark of " in first.text()
+    check = first.table.cross_check
+    assert check.network in {record.architecture for record in first.table.networks}
+    assert min(check.found.median_ms, check.measured_ms) > 0
     kept = profile_device("litert", chain.space, tables=tmp_path, preset=PROFILE)
     assert kept.reused
     assert kept.table.table_id == first.table.table_id

@@ -10,6 +10,7 @@ from edgewright.latency.target import ProfileConfig
 from edgewright.pipeline import profile
 from edgewright.pipeline.profile import profile_device
 from edgewright.pipeline.profile_many import profile_devices
+from edgewright.pipeline.runners import BEHIND_SSH
 
 SPACE = small_space(resolutions=(8,), depths=(1,), kernel_sizes=(3,), expands=(3,))
 CONFIG = ProfileConfig(
@@ -40,6 +41,7 @@ def test_a_space_is_profiled_behind_ssh_and_not_twice(device, built, measured):
     assert first.table.covers(SPACE)
     assert first.table.runtime_version == "ai-edge-litert 9.9"
     assert first.table.settings["gauge_ns"] > 0
+    assert first.table.cross_check.text() == f"no figure: {BEHIND_SSH}"
     assert profile_device(device.profile, SPACE, **measured).reused
     assert not list((measured["tables"] / "shelf").glob(".*"))
 

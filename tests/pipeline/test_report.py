@@ -27,6 +27,7 @@ def test_a_finished_run_gathers_everything(chain):
     assert data.failures == ()
     assert {table.device for table in data.tables} == {"local-cpu-onnxruntime", "local-cpu-litert"}
     assert all(table.mape is not None and not table.foreign for table in data.tables)
+    assert all("ms over 100 runs" in table.cross_check for table in data.tables)
     assert {point.role for point in data.predictions} == {"fit", "validate", "finalist"}
     assert data.hypervolume[-1].evaluations == EVALUATIONS
     assert len(data.training) == TRAINING.epochs

@@ -77,7 +77,7 @@ def test_markup_in_names_stays_text() -> None:
         run=NASTY,
         points=(replace(data.points[0], id=NASTY, on_front=True), *data.points[1:]),
         finalists=(replace(data.finalists[0], id=NASTY, device=NASTY, note=NASTY, faults=(NASTY,)),),
-        tables=(replace(data.tables[0], device=NASTY, conditions={NASTY: NASTY}),),
+        tables=(replace(data.tables[0], device=NASTY, conditions={NASTY: NASTY}, cross_check=NASTY),),
         predictions=tuple(replace(p, device=NASTY, id=NASTY) for p in data.predictions),
         objectives=tuple(replace(o, label=NASTY) for o in data.objectives),
         provenance={NASTY: {NASTY: NASTY}},
@@ -194,6 +194,12 @@ def test_a_latency_model_is_shown_as_one() -> None:
     assert "from its own measurements alone" in page
     assert "predicted from the others" in page
     assert table_trust(alone) == ("warning", "its error on unseen networks was not measured")
+
+
+def test_what_the_vendors_own_tool_said_stands_with_the_table() -> None:
+    cards = render(report_data.full(40)).split('class="card trust"')[1:]
+    found = [report_data.WITNESS in card.split("</article>")[0] for card in cards]
+    assert found == [False, True, False]
 
 
 def test_what_was_measured_on_an_emulated_device_is_not_trusted() -> None:

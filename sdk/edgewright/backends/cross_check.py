@@ -65,17 +65,38 @@ class CrossCheck:
             "shares": dict(self.shares),
         }
 
-    def text(self, measured_ms: float) -> str:
-        """Return lines for a terminal: both figures side by side, their ratio, and where the time goes."""
+    @classmethod
+    def from_json(cls, data: Any) -> CrossCheck:
+        """Return what ``to_json`` described. Raises ``TypeError`` or ``ValueError`` where it is none."""
+        names = set(cls.__dataclass_fields__)
+        if not isinstance(data, dict) or set(data) != names:
+            raise ValueError(f"a cross-check needs exactly the keys {sorted(names)}")
+        texts, shares, same = (data["tool"], data["remark"]), data["shares"], data["same_runs_ms"]
+        if not all(isinstance(text, str) for text in texts) or not isinstance(shares, dict):
+            raise ValueError("a cross-check's tool and remark are text, its shares numbers by name")
+        figures = [data["median_ms"], data["resolution_ms"], *shares.values()]
+        figures += [] if same is None else [same]
+        if not all(_is_figure(value) for value in figures) or same == 0:
+            raise ValueError(f"a cross-check's figures are milliseconds and shares, got {figures!r:.80}")
+        if type(data["n"]) is not int or data["n"] < 1:
+            raise ValueError(f"a cross-check's n is a count, got {data['n']!r:.40}")
+        return cls(**data)
+
+    def line(self, measured_ms: float) -> str:
+        """Return both figures side by side and their ratio, in one line."""
         coarse = self.resolution_ms / max(self.median_ms, self.resolution_ms)
         digits = f" (told to {self.resolution_ms:g} ms, so within {coarse / 2:.0%})" if coarse > 0.02 else ""
         ours = f"edgewright {measured_ms:.4g} ms"
         if self.same_runs_ms is not None:
             ours = f"edgewright {self.same_runs_ms:.4g} ms around the same runs"
-        lines = [
+        return (
             f"{self.tool}: median {self.median_ms:.4g} ms over {self.n} runs{digits}, {ours}, "
             f"ratio {self.ratio(measured_ms):.3f}"
-        ]
+        )
+
+    def text(self, measured_ms: float) -> str:
+        """Return lines for a terminal: both figures side by side, their ratio, and where the time goes."""
+        lines = [self.line(measured_ms)]
         lines += [f"  {self.remark}"] if self.remark else []
         if self.shares:
             told = ", ".join(f"{name} {share:.0%}" for name, share in list(self.shares.items())[:6])
@@ -124,3 +145,7 @@ def last_words(stderr: str, stdout: str = "") -> str:
 def python() -> str:
     """Return the interpreter that runs a vendor's Python tool."""
     return sys.executable
+
+
+def _is_figure(value: object) -> bool:
+    return isinstance(value, (int, float)) and not isinstance(value, bool) and 0 <= value < 1e7

@@ -5,7 +5,7 @@ appends ``started``. A line that a crash tore apart is cut off. Format history:
 
 * schema 1: records of kind ``header``, ``started``, ``trying``, ``segment``, ``failure``, ``network``.
 * schema 2: a ``segment`` holds visits to operators or to networks; operators stand behind their leads;
-  ``opened`` ends a row of ``trying``.
+  ``opened`` ends a row of ``trying``. A ``cross-check`` may stand at its end, what the vendor's tool said.
 """
 
 from __future__ import annotations

@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from edgewright.latency.cross_check import NetworkCrossCheck
 from edgewright.latency.journal import Record
 from edgewright.latency.measure import Interleaved, Measurement, rounded_ms
 from edgewright.latency.records import architecture_from_json
@@ -67,6 +68,7 @@ class Ledger:
         failures: reasons of what could not be built or run.
         anchors: the anchor's latency in each segment and whether it was slowed, in order of time; under
             a reference network's key, that network's.
+        cross_check: what the vendor's tool said; ``None`` before it was asked.
         seconds: that measuring took, over all processes.
     """
 
@@ -75,6 +77,7 @@ class Ledger:
         self.visits: dict[Subject, list[Visit]] = defaultdict(list)
         self.failures: dict[Subject, str] = {}
         self.anchors: dict[str | None, list[tuple[float, bool]]] = defaultdict(list)
+        self.cross_check: NetworkCrossCheck | None = None
         self.seconds = 0.0
 
     def take(self, record: Record) -> None:
@@ -82,6 +85,8 @@ class Ledger:
         self.seconds += float(record.get("seconds", 0.0))
         if record["kind"] == "failure":
             self.failures[_subject(record["subject"])] = record["reason"]
+        elif record["kind"] == "cross-check":
+            self.cross_check = NetworkCrossCheck.from_json(record["found"])
         elif record["kind"] == "segment":
             anchor_ms, reference = record["anchor_ms"], record.get("reference")
             if anchor_ms is not None:

@@ -6,7 +6,7 @@
    than noise (:mod:`edgewright.latency.noise`) or by :data:`TOLERANCE`. Where they differ by more
    nothing is merged, unless the newest table is to win.
 3. Whole networks are kept of the tables of one space, and the correction and its error are made
-   anew from all of them.
+   anew from all of them. The newest of their cross-checks with figures is kept.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from pathlib import Path
 
 from edgewright.devices.conditions import now_utc
 from edgewright.errors import ForeignTableError, TableError, UsageError
+from edgewright.latency.cross_check import NetworkCrossCheck
 from edgewright.latency.diff import Change, common_changes, provenance_differences
 from edgewright.latency.measure import NOISY_SHARE, Measurement
 from edgewright.latency.predictor import corrected
@@ -86,7 +87,8 @@ def merge_tables(tables: Sequence[LatencyTable], *, prefer_newest: bool = False)
         so_far = replace(so_far, entries=entries, failures=failures)
     space, families = _space_of(parts)
     networks, n_left_out = _networks(parts, families)
-    table = replace(_shell(parts, entries, failures, space), networks=networks)
+    shell = _shell(parts, entries, failures, space)
+    table = replace(shell, networks=networks, cross_check=_cross_check(families))
     return Merged(
         table=corrected(table, space), n_pooled=pooled, n_newest=newest, n_networks_left_out=n_left_out
     )
@@ -174,6 +176,13 @@ def _networks(
             found[record.architecture] = record
     kept = {part.table_id for part in family}
     return tuple(found.values()), sum(len(part.networks) for part in parts if part.table_id not in kept)
+
+
+def _cross_check(family: Sequence[LatencyTable]) -> NetworkCrossCheck | None:
+    """Return what the vendor's tool said last, where it gave figures."""
+    found = [part.cross_check for part in reversed(family) if part.cross_check is not None]
+    told = [each for each in found if each.ratio is not None]
+    return next(iter(told or found), None)
 
 
 def _shell(

@@ -11,9 +11,11 @@ from typing import NamedTuple, TypeVar
 import numpy as np
 
 import edgewright
+from edgewright.backends.cross_check import CrossCheck, NoCrossCheck
 from edgewright.devices.conditions import Conditions
 from edgewright.devices.probe import Fingerprint
 from edgewright.errors import RuntimeFailureError, SDKError
+from edgewright.latency.cross_check import NetworkCrossCheck
 from edgewright.latency.journal import Journal, Record
 from edgewright.latency.ledger import (
     MAX_CRASHES,
@@ -24,7 +26,7 @@ from edgewright.latency.ledger import (
     subject_key,
     subject_to_json,
 )
-from edgewright.latency.measure import Interleaved
+from edgewright.latency.measure import Interleaved, MeasureConfig, Measurement
 from edgewright.latency.records import Anchor, Entry, Failure, NetworkRecord
 from edgewright.latency.runner import FATAL, Refusal
 from edgewright.latency.sampling import NetworkSample, sample_networks
@@ -36,6 +38,9 @@ from edgewright.spaces.mobile import MobileSpace
 from edgewright.spaces.operator import Operator, with_leads
 
 NETWORK_SETTLE = 4  # calls after which a network's latency in turns stops falling
+# Our own side of the cross-check: before the vendor's tool runs, and once more after it.
+BESIDE_TOOL = MeasureConfig(min_samples=20, max_samples=60, max_time_ms=400.0, max_warmup_ms=200.0)
+_CROSS_CHECK = "cross-check"  # kind of its record, and what a process was at that ended meanwhile
 Report = Callable[[float, float, str], None]
 _Some = TypeVar("_Some", Operator, Architecture)
 
@@ -117,6 +122,50 @@ class ProfileRun:
                     f"{self.runner.version} ran none of the {len(planned)} {what} of "
                     f"{self.space.name}; the first failed because: {reason}"
                 )
+
+    def cross_check(self) -> NetworkCrossCheck:
+        """Have the vendor's tool measure the network of middle latency; what fails is told as the reason.
+
+        An answer is in the journal before anything else is done, so it is asked for once.
+        """
+        tool = self.target.vendor
+        if self.ledger.cross_check is not None:
+            return self.ledger.cross_check
+        if isinstance(tool, NoCrossCheck):
+            return NetworkCrossCheck(found=tool)
+        self._report("the vendor's tool")
+        measured = sorted(self.records(), key=lambda record: record.measurement.median_ms)
+        found = NetworkCrossCheck(found=NoCrossCheck("no whole network was measured"))
+        if measured:
+            self.log.append({"kind": "trying", "key": _CROSS_CHECK}, sync=False)
+            found = self._asked(tool, measured[len(measured) // 2])
+        self._finish({"kind": _CROSS_CHECK, "found": found.to_json()})
+        return found
+
+    def _asked(
+        self, tool: Callable[[Path], CrossCheck | NoCrossCheck], record: NetworkRecord
+    ) -> NetworkCrossCheck:
+        """Return what the tool says of a network, beside what we measure before and after it."""
+        network = record.architecture
+        try:
+            path = self._artifact(network)
+            before = self._timed_alone(path)
+            found = tool(path)
+            if isinstance(found, NoCrossCheck):
+                return NetworkCrossCheck(found=found)
+            own = [each for each in (before, self._timed_alone(path)) if each is not None]
+            ours = Measurement.merge(own) if own else record.measurement
+            asked = NetworkCrossCheck(found=found, network=network, measured_ms=ours.median_ms)
+            return NetworkCrossCheck.from_json(asked.to_json())  # what makes no sense is not stored
+        except Exception as error:  # a second witness: whatever it dies of, the table is worth as much
+            return NetworkCrossCheck(found=NoCrossCheck(f"the vendor's tool failed: {error}"))
+
+    def _timed_alone(self, path: Path) -> Measurement | None:
+        """Return samples in a tight loop; ``None`` where the machine leaves none undisturbed."""
+        try:
+            return self.runner.time_alone(path, seed=[self.seed, 4], config=BESIDE_TOOL)
+        except RuntimeFailureError:
+            return None
 
     def _due(self, subjects: Sequence[_Some], visits: int) -> list[_Some]:
         """Return what can be measured and has fewer than so many visits."""
@@ -243,6 +292,10 @@ class ProfileRun:
         for key, count in crashes(records).items():
             if count >= MAX_CRASHES and key in subjects:
                 self._fail(subjects[key], f"the runtime took the process down {count} times")
+            elif count >= MAX_CRASHES and key == _CROSS_CHECK and self.ledger.cross_check is None:
+                reason = NoCrossCheck(f"the vendor's tool took the process down {count} times")
+                found = NetworkCrossCheck(found=reason)
+                self._finish({"kind": _CROSS_CHECK, "found": found.to_json()})
 
     def _subjects(self) -> list[Subject]:
         return [*self.operators, *self.roles]
@@ -259,7 +312,7 @@ class ProfileRun:
         done = sum(min(len(found.visits[subject]), visits) for subject, visits in wanted.items())
         self.progress(float(done), float(sum(wanted.values())), what)
 
-    def table(self, fingerprint: Fingerprint) -> LatencyTable:
+    def table(self, fingerprint: Fingerprint, cross_check: NetworkCrossCheck | None = None) -> LatencyTable:
         """Return the table without correction."""
         target, runner, found = self.target, self.runner, self.ledger
         gauge_ns = runner.gauge_ns
@@ -299,6 +352,7 @@ class ProfileRun:
             },
             anchor=Anchor(self.anchor, tuple(ms for ms, _ in found.anchors[None])),
             networks=self.records(),
+            cross_check=cross_check,
         )
 
     def records(self) -> tuple[NetworkRecord, ...]:

@@ -7,7 +7,8 @@
 3. All of this is done in several passes with new deals. A visit whose anchor is off its median is
    tainted: it is measured again, and not used where a clean visit exists.
 4. Every finished visit is in the journal before the next begins; a killed profile goes on there.
-5. A correction is fitted on some networks and judged on the others (:mod:`edgewright.latency.predictor`).
+5. The vendor's own tool measures one of the networks too (:mod:`edgewright.latency.cross_check`).
+6. A correction is fitted on some networks and judged on the others (:mod:`edgewright.latency.predictor`).
 """
 
 from __future__ import annotations
@@ -71,7 +72,7 @@ def profile_space(
     with Journal(journal, identity, facts) as log:
         run = ProfileRun(space, target, log, seed, config, progress, known=known)
         run.measure_all()
-        table = run.table(fingerprint)
+        table = run.table(fingerprint, run.cross_check())
         run.workshop.close()
     return corrected(table, space)
 

@@ -7,13 +7,13 @@ Format history of ``latency_tables/<device>/<space>-<runtime>-<precision>.json``
   ``correction``, ``validation``, and ``digest``, the SHA-256 of the canonical JSON of all else.
 * schema 2: an entry is an operator behind its lead (``Operator.lead``), and leads have entries; a
   correction has the uncertainty of its coefficients, a validation the coverage of its intervals.
+* schema 3: ``cross_check``, what the vendor's own tool measured of one of the networks, or why nothing.
+  A table of schema 2 is read as one that was not cross-checked.
 """
 
 from __future__ import annotations
 
-import json
-import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -23,40 +23,14 @@ from edgewright.devices.probe import Fingerprint
 from edgewright.errors import ForeignTableError, MissingEntryError, SDKError, TableError
 from edgewright.files import digest_of, read_json, write_text
 from edgewright.latency.correction import NO_CORRECTION, Correction, spilled_share, working_set_bytes
+from edgewright.latency.cross_check import NetworkCrossCheck
 from edgewright.latency.measure import Measurement
 from edgewright.latency.records import Anchor, Entry, Failure, NetCost, NetworkRecord
 from edgewright.latency.sanity import implausible
+from edgewright.latency.table_format import SCHEMA, faults_of, listed, pretty, schema_fault
 from edgewright.latency.validation import Validation
 from edgewright.spaces.architecture import Space
 from edgewright.spaces.operator import Operator, with_leads
-
-SCHEMA = 2
-_KEYS = (
-    "schema",
-    "device",
-    "runtime",
-    "runtime_version",
-    "runtime_conditions",
-    "precision",
-    "threads",
-    "space",
-    "space_version",
-    "space_digest",
-    "fingerprint",
-    "conditions_before",
-    "conditions_after",
-    "created_utc",
-    "edgewright_version",
-    "seconds",
-    "settings",
-    "entries",
-    "failures",
-    "anchor",
-    "networks",
-    "correction",
-    "validation",
-    "digest",
-)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -86,6 +60,8 @@ class LatencyTable:
         networks: whole networks.
         correction: from operators to networks.
         validation: error on networks that the correction has not seen; ``None`` if none was measured.
+        cross_check: what the vendor's own tool measured of one of the networks, or why nothing; ``None``
+            where a table of schema 2 or an imported one does not say.
         path: file it was read from or saved to.
     """
 
@@ -111,6 +87,7 @@ class LatencyTable:
     networks: tuple[NetworkRecord, ...] = ()
     correction: Correction = NO_CORRECTION
     validation: Validation | None = None
+    cross_check: NetworkCrossCheck | None = None
     path: Path | None = None
 
     @property
@@ -227,13 +204,14 @@ class LatencyTable:
             "seconds": self.seconds,
             "n_fit": self.correction.n,
             "validation": validation,
+            "cross_check": self.cross_check.to_json() if self.cross_check else None,
         }
 
     def save(self, path: Path) -> LatencyTable:
         """Write the table atomically; return it with its ``path``. Raises ``StorageError``."""
         value = self._content()
         value["digest"] = digest_of(value)
-        write_text(path, _pretty(value))
+        write_text(path, pretty(value))
         return replace(self, path=path)
 
     @classmethod
@@ -246,23 +224,16 @@ class LatencyTable:
         data = read_json(path, what="latency table", mend=mend, error=TableError)
         if is_imported(data):
             return imported_from_json(data, path).latency_table()
-        if not isinstance(data, dict) or data.get("schema") != SCHEMA:
-            found = data.get("schema") if isinstance(data, dict) else type(data).__name__
-            raise TableError(
-                f"latency table {path} has schema {found!r}, this edgewright reads {SCHEMA}; {mend}"
-            )
-        faults = [f"missing key {key!r}" for key in _KEYS if key not in data]
-        faults += [f"unknown key {key!r}" for key in data if key not in _KEYS]
-        if not faults:
-            faults = _content_faults(data)
-        if faults:
-            raise TableError(f"latency table {path}: {_listed(faults)}; {mend}")
+        if fault := schema_fault(data):
+            raise TableError(f"latency table {path} {fault}; {mend}")
+        if faults := faults_of(data):
+            raise TableError(f"latency table {path}: {listed(faults)}; {mend}")
         try:
             table = replace(_table_from(data), path=path)
         except (SDKError, TypeError, ValueError, KeyError, AttributeError) as error:
             raise TableError(f"latency table {path}: {error}; {mend}") from error
         if faults := implausible(table):
-            raise TableError(f"latency table {path}: {_listed(faults)}; {mend}")
+            raise TableError(f"latency table {path}: {listed(faults)}; {mend}")
         return table
 
     @property
@@ -309,36 +280,8 @@ class LatencyTable:
             "networks": [record.to_json() for record in self.networks],
             "correction": self.correction.to_json(),
             "validation": self.validation.to_json() if self.validation else None,
+            "cross_check": self.cross_check.to_json() if self.cross_check else None,
         }
-
-
-def _content_faults(data: Mapping[str, Any]) -> list[str]:
-    """Return what is wrong inside a table whose keys are right."""
-    faults = []
-    if _has_constant(data):
-        faults.append("it has NaN or infinite numbers")
-    elif digest_of({key: value for key, value in data.items() if key != "digest"}) != data["digest"]:
-        faults.append("it was edited or damaged after it was written (its digest does not match)")
-    for name in ("entries", "failures", "networks"):
-        if not isinstance(data[name], list):
-            faults.append(f"{name} must be a list")
-    if faults and not isinstance(data["entries"], list):
-        return faults
-    seen: set[str] = set()
-    for number, item in enumerate(data["entries"]):
-        try:
-            operator = Operator.from_json(item["operator"])
-            Measurement.from_json(item["warm"])
-            Measurement.from_json(item["cold"])
-        except (SDKError, TypeError, KeyError) as error:
-            faults.append(f"entry {number}: {error}")
-            continue
-        if operator.key in seen:
-            faults.append(f"entry {number} repeats {operator.key}")
-        seen.add(operator.key)
-    if not data["entries"]:
-        faults.append("it has no entries")
-    return faults
 
 
 def _table_from(data: Mapping[str, Any]) -> LatencyTable:
@@ -371,34 +314,11 @@ def _table_from(data: Mapping[str, Any]) -> LatencyTable:
         networks=tuple(map(NetworkRecord.from_json, data["networks"])),
         correction=Correction.from_json(data["correction"]),
         validation=None if (found := data["validation"]) is None else Validation.from_json(found),
+        cross_check=None
+        if (check := data.get("cross_check")) is None
+        else NetworkCrossCheck.from_json(check),
     )
 
 
 def _base_name(name: str) -> str:
     return name.partition(":")[0].partition("@")[0]
-
-
-def _has_constant(value: Any) -> bool:
-    """Return whether a JSON value holds NaN or an infinity, which Python's reader lets through."""
-    if isinstance(value, float):
-        return not math.isfinite(value)
-    if isinstance(value, dict):
-        return any(map(_has_constant, value.values()))
-    return isinstance(value, list) and any(map(_has_constant, value))
-
-
-def _listed(faults: Sequence[str], limit: int = 5) -> str:
-    more = f"; and {len(faults) - limit} more" if len(faults) > limit else ""
-    return "; ".join(faults[:limit]) + more
-
-
-def _pretty(value: Mapping[str, Any]) -> str:
-    """Return JSON with a line for each key and for each item of a list, so that diffs are readable."""
-    lines = []
-    for key, item in value.items():
-        if isinstance(item, list) and item and isinstance(item[0], dict):
-            rows = ",\n".join("  " + json.dumps(row, allow_nan=False) for row in item)
-            lines.append(f" {json.dumps(key)}: [\n{rows}\n ]")
-        else:
-            lines.append(f" {json.dumps(key)}: {json.dumps(item, allow_nan=False)}")
-    return "{\n" + ",\n".join(lines) + "\n}\n"

@@ -6,9 +6,13 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from edgewright.backends.cross_check import NoCrossCheck
+from edgewright.latency.cross_check import VendorTool
 from edgewright.latency.runner import Runner
 from edgewright.spaces.architecture import Architecture
 from edgewright.spaces.operator import Operator
+
+_NOT_ASKED = NoCrossCheck("nobody asked the vendor's tool")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -92,6 +96,7 @@ class Target:
         precision: of the artifacts.
         build: writes the artifact of an operator behind its lead to a path.
         build_network: writes the artifact of a whole network to a path.
+        vendor: the vendor's own tool, that is asked for one network a table.
     """
 
     device: str
@@ -100,3 +105,4 @@ class Target:
     precision: str
     build: Callable[[Operator, Path], None]
     build_network: Callable[[Architecture, Path], None]
+    vendor: VendorTool = _NOT_ASKED

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 from torch import nn
 
+from edgewright.backends.cross_check import CrossCheck, NoCrossCheck, cross_check
 from edgewright.devices.conditions import require_gates
 from edgewright.devices.profile import DeviceProfile
 from edgewright.errors import OutputExistsError, TableError, UsageError
@@ -19,7 +20,7 @@ from edgewright.latency.table import LatencyTable
 from edgewright.latency.target import PRESETS, ProfileConfig, Target
 from edgewright.pipeline.compile import device_exporter
 from edgewright.pipeline.progress import SILENT, Progress
-from edgewright.pipeline.runners import runner_on
+from edgewright.pipeline.runners import BEHIND_SSH, runner_on
 from edgewright.pipeline.tables import choose_precision, require_made_for, table_path
 from edgewright.spaces import Architecture, MobileSpace, Operator
 from edgewright.supernet.plain import measured_module, network_from_architecture
@@ -64,6 +65,8 @@ class ProfileResult:
                 f"{found.mape_percent:.1f} % on average, "
                 f"{found.within_10_percent:.0f} % of them within ±10 %, Spearman {found.spearman:.3f}"
             )
+        if table.cross_check is not None:
+            lines.append(f"the vendor's own tool: {table.cross_check.text()}")
         return "\n".join(lines)
 
 
@@ -183,6 +186,9 @@ def make_target(profile: DeviceProfile, space: MobileSpace, runner: Runner, prec
     def build_network(arch: Architecture, path: Path) -> None:
         export(network_from_architecture(space, arch), 3, arch.resolution, path)
 
+    def vendor(artifact: Path) -> CrossCheck | NoCrossCheck:
+        return cross_check(artifact, profile.runtime, profile.threads)
+
     return Target(
         device=profile.name,
         runner=runner,
@@ -190,4 +196,5 @@ def make_target(profile: DeviceProfile, space: MobileSpace, runner: Runner, prec
         precision=precision,
         build=build,
         build_network=build_network,
+        vendor=vendor if profile.is_local else NoCrossCheck(BEHIND_SSH),
     )

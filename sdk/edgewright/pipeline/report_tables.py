@@ -17,6 +17,7 @@ from edgewright.latency.model import LatencyModel, is_model
 from edgewright.latency.table import LatencyTable
 from edgewright.pipeline.front import Front
 from edgewright.pipeline.table_plot import network_breakdown, table_drift, table_predictions
+from edgewright.pipeline.table_show import cross_check_text
 from edgewright.report.data import Breakdown, Drift, Finalist, PredictionPoint, TableSummary
 from edgewright.spaces import MobileSpace
 
@@ -137,6 +138,7 @@ def summary(measured: Measured) -> TableSummary:
             "n_operators": table.n_operators,
             "n_failures": len(table.failures),
             "anchor_drift": table.anchor.drift_percent / 100,
+            "cross_check": cross_check_text(table),
         }
     else:
         loo = table.leave_one_out_percent

@@ -13,6 +13,9 @@ from edgewright.pipeline.progress import SILENT, Progress
 from edgewright.remote.client import Client
 from edgewright.remote.runner import RemoteRunner
 
+# Why the vendor's own tool is not asked there: it would have to be installed and run beside the agent.
+BEHIND_SSH = "the device is behind ssh, where the vendor's tool is not run"
+
 
 @contextmanager
 def runner_on(

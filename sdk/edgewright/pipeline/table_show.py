@@ -53,9 +53,11 @@ def describe_table(
         assert table is not None
         value = table.summary() | _doubts(table)
         facts = table.summary()
+        del facts["cross_check"]
         error = {k: v for k, v in (facts.pop("validation") or {}).items() if k != "worst"}
         facts["error on unseen networks"] = "never measured" if not error else ""
         facts |= {f"  {name}": figure for name, figure in error.items()}
+        facts["vendor's own tool"] = cross_check_text(table)
         blocks = [_facts(facts, "of this table"), *_worst_text(table), *_doubts_text(table)]
     if network is not None or pick is not None:
         # An imported table that has no operators says so itself.
@@ -106,6 +108,11 @@ def validate_table(path: Path, space: str | None) -> tuple[dict[str, Any], str]:
         f"drifted by {table.anchor.drift_percent:.1f} %"
     )
     return value, "\n".join(lines)
+
+
+def cross_check_text(table: LatencyTable) -> str:
+    """Return what the vendor's own tool said of one of a table's networks, in a line."""
+    return "not asked" if table.cross_check is None else table.cross_check.text()
 
 
 def open_imported(path: Path) -> ImportedTable | None:

@@ -183,6 +183,7 @@ class TableSummary:
         spearman: rank correlation of predicted and measured.
         bias: mean relative error; positive predicts too slow.
         anchor_drift: spread of the repeated anchor operator over the session, relative.
+        cross_check: what the vendor's own tool says of one of its networks, or why nothing; a line.
         foreign: of this machine by its profile, but measured on another, let in by ``--allow-foreign``.
         emulated: measured on an emulated device, whose times mean nothing.
         conditions: clocks, governor, temperature … as readable text.
@@ -208,6 +209,7 @@ class TableSummary:
     spearman: float | None = None
     bias: float | None = None
     anchor_drift: float | None = None
+    cross_check: str = ""
     foreign: bool = False
     emulated: bool = False
     conditions: Mapping[str, str] = field(default_factory=dict)
