@@ -49,6 +49,8 @@ def test_pick_stays_under_a_limit_that_it_names_itself_when_it_cannot(edgewright
         (["--under", "cpu=4"], ["'cpu' takes the units", "write it as"]),
         (["--under", "pi5=4ms"], ["unknown name 'pi5'", "known: cpu, litert"]),
         (["--under", "macs=3M"], ["no objective macs", "it has", "cpu"]),
+        (["--under", "adversarial-error=9%"], ["no objective adversarial-error", "it has", "cpu"]),
+        (["--under", "error=5ms"], ["'error' takes the units none, %"]),
         (["--prefer", "beauty"], ["knee, accuracy, latency, trade-off", "'beauty'"]),
         (["--name", "other"], ["no search 'other'", "edgewright search"]),
         (["--name", "a/b"], ["'a/b'", "--name"]),

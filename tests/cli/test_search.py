@@ -82,6 +82,44 @@ def test_an_error_is_the_last_line_of_json(search):
     assert "cpu" in line["error"]
 
 
+def test_adversarial_error_is_minimised_and_told_like_any_other_objective(search, edgewright, trained_only):
+    asked = ("--budget", "cpu=50ms,size=4MB", "--objectives", "adversarial-error", "--epsilon", "8/255")
+    more = ("--surrogate", "ridge", "--evaluations", "20")
+    outcome = search(*asked, *more, "--finalists", "1", "--json")
+    *iterations, found = outcome.events()
+    assert outcome.status == 0, outcome
+    assert iterations[-1]["fidelity"].keys() == {"error", "adversarial-error"}
+    assert found["objectives"] == ["error", "adversarial-error", "cpu"]
+    assert found["attack"] == {"name": "pgd", "epsilon": 8 / 255, "steps": 5, "images": 512}
+    assert {row["verdict"] for row in found["verification"]["finalists"]} == {"met"}
+    for member in found["front"]:
+        costs = member["costs"]
+        assert costs["error"] <= costs["adversarial-error"] <= 1  # all validation images are attacked
+    told = edgewright("front", "show", trained_only)
+    assert told.out.splitlines()[0].split()[:5] == ["id", "accuracy", "adversarial-error", "cpu", "size"]
+    fastest = edgewright("front", "pick", trained_only, "--prefer", "latency", "--json").json()
+    assert fastest["costs"]["cpu"] == min(member["costs"]["cpu"] for member in found["front"])
+    least = min(member["costs"]["adversarial-error"] for member in found["front"])
+    under = ("front", "pick", trained_only, "--under")
+    robust = edgewright(*under, f"adversarial-error={100 * least + 1e-3}%", "--json").json()
+    assert robust["costs"]["adversarial-error"] == least
+    edgewright(*under, "adversarial-error=0.001%").refusal(3, "adversarial-error <= 0.00%", "the nearest")
+    assert edgewright("report", trained_only).status == 0
+    before = contents(trained_only)
+    search(*asked[:-1], "4/255", *more).refusal(2, "attack was", "0.03137", "now", "0.01568", told=1)
+    search("--budget", "cpu=50ms,size=4MB", *more).refusal(2, "objectives was", "now", told=1)
+    assert contents(trained_only) == before
+    archived = rows(trained_only)
+    again = search(*asked, *more, "--no-verify")
+    assert "minimising error, adversarial-error (PGD of 5 steps, epsilon 8/255), cpu; " in again.err
+    assert rows(trained_only) == archived
+
+
+def test_without_a_device_macs_stand_for_cost_beside_adversarial_error_too(search):
+    asked = ("--objectives", "adversarial-error", "--evaluations", "2", "--no-verify", "--json")
+    assert search(*asked).json()["objectives"] == ["error", "adversarial-error", "macs"]
+
+
 def test_a_finished_search_is_told_again_not_made_again(edgewright, chain, own_run):
     before = rows(own_run)
     found = edgewright(
@@ -164,6 +202,8 @@ def sign(table, **changes):
         ("cpu=4ms,cpu=5ms", ["'cpu' is given twice"]),
         ("cpu=4ms,,size=2MB", ["empty"]),
         ("cpu=4m,size=3,gpu7=2ms", ["'cpu' takes", "'size' takes", "unknown name 'gpu7'"]),
+        ("adversarial-error=30%", ["no search can hold 'adversarial-error'", "front pick RUN --under"]),
+        ("error=5%", ["no search can hold 'error'", "front pick RUN --under"]),
     ],
 )
 def test_a_budget_that_cannot_be_read_is_answered_with_all_its_faults(search, trained_only, budget, said):
@@ -176,6 +216,14 @@ def test_a_budget_that_cannot_be_read_is_answered_with_all_its_faults(search, tr
     [
         (["--objectives", "speed"], ["unknown name 'speed' in --objectives", "cpu", "macs"]),
         (["--objectives", "cpu=4ms"], ["--objectives takes names", "--budget"]),
+        (["--objectives", "error"], ["'error' is minimised in every search", "leave it out"]),
+        (["--objectives", "cpu,energy"], ["'energy' cannot be searched by", "sensor", "edgewright bench"]),
+        (["--objectives", "adversarial-error,cpu,adversarial-error"], ["'adversarial-error' is given twice"]),
+        (["--epsilon", "2/255"], ["--epsilon 0.00784", "--objectives adversarial-error"]),
+        (["--epsilon", "2/0"], ["--epsilon takes a number", "'2/0'"]),
+        (["--epsilon", "much"], ["--epsilon takes a number", "2/255", "'much'"]),
+        (["--objectives", "adversarial-error", "--epsilon", "2"], ["at most 1", "got 2", "--epsilon 2/255"]),
+        (["--objectives", "adversarial-error", "--epsilon", "nan"], ["above 0", "got nan"]),
         (["--surrogate", "oracle"], ["unknown surrogate 'oracle'", *SURROGATES]),
         (["--method", "oracle"], ["unknown method 'oracle'", *METHODS]),
         (["--design", "oracle"], ["unknown design 'oracle'", *DESIGNS]),

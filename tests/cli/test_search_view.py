@@ -78,6 +78,24 @@ def test_the_plot_has_the_best_at_the_top_and_the_cheapest_at_the_left():
     assert "cpu  4 ms" in found[7]
 
 
+def test_a_cost_lies_across_and_no_error():
+    F = np.array([[0.1, 0.9, 4.0], [0.5, 0.5, 1.0]])
+    found = plain(plot(F, (0, 0), ("error", "adversarial-error", "cpu"), 79, 6))
+    assert "1 ms" in found[7]
+    assert "cpu  4 ms" in found[7]
+    assert "on the front of error, adversarial-error, cpu" in found[8]
+    found = plain(plot(F[:, :2], (0, 0), ("error", "adversarial-error"), 79, 6))
+    assert "adversarial-error  90.00%" in found[7]
+
+
+def test_each_of_several_surrogates_is_told_of():
+    seen = state(names=("error", "adversarial-error", "cpu"))
+    fidelity = {"adversarial-error": {"tau": 0.5}, "error": {"tau": 0.8}}  # as JSON orders them
+    seen.reports[-1] |= {"surrogate": "gp, ridge", "fidelity": fidelity}
+    text = "\n".join(plain(lines(seen, 79, 10)))
+    assert "surrogate    gp, ridge  tau 0.80 of error, tau 0.50 of adversarial-error on the newest" in text
+
+
 def test_one_objective_alone_has_no_plot():
     assert len(lines(state(names=("error",)), 79, 10)) == 4
 

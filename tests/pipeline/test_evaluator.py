@@ -1,14 +1,19 @@
+import json
+
 import numpy as np
 import pytest
 import torch
 from doubles.archives import rows
 from doubles.tiny_chain import BUDGET
+from safetensors import safe_open
+from safetensors.torch import save_file
 
 from edgewright.errors import UsageError
 from edgewright.pipeline.evaluator import SubnetError, evaluator_of, load_subnet_error
 from edgewright.pipeline.search import SearchOptions, search_run
 from edgewright.pipeline.trained import TrainedRun
 from edgewright.search.archive import Archive
+from edgewright.training.attack import Attack, adversarial_error
 
 
 @pytest.fixture(scope="module")
@@ -51,6 +56,32 @@ def test_what_a_worker_loads_is_the_evaluator(trained, tmp_path):
         assert loaded(x) == found(x)
 
 
+def test_under_attack_it_is_both_errors_of_one_network_here_and_in_a_worker(trained, tmp_path):
+    attack = Attack(epsilon=16 / 255, n_images=40)
+    found = SubnetError.of_run(trained, attack)
+    found.save(tmp_path / "evaluator.safetensors")
+    loaded = load_subnet_error(tmp_path / "evaluator.safetensors")
+    assert loaded.attack == attack
+    for x in sample(trained.space, 4):
+        arch = trained.space.decode(x)
+        network = trained.network(arch)
+        fooled = adversarial_error(network, trained.data, attack, split="val", resolution=arch.resolution)
+        assert found(x) == {"error": trained.evaluate(arch).error, "adversarial-error": fooled}
+        assert loaded(x) == found(x)
+
+
+def test_a_workers_file_of_before_attacks_is_read(trained, tmp_path):
+    path = tmp_path / "evaluator.safetensors"
+    SubnetError.of_run(trained).save(path)
+    with safe_open(str(path), framework="pt") as stream:
+        header = json.loads(stream.metadata()["edgewright"])
+        tensors = {name: stream.get_tensor(name) for name in stream.keys()}  # noqa: SIM118
+    assert header.pop("attack") is None
+    save_file(tensors, path, {"edgewright": json.dumps(header | {"schema": 1})})
+    x = sample(trained.space, 1)[0]
+    assert load_subnet_error(path)(x) == SubnetError.of_run(trained)(x)
+
+
 def test_nothing_is_left_of_the_workers_file(trained, tmp_path):
     with evaluator_of(trained, tmp_path, workers=2):
         assert len(list(tmp_path.iterdir())) == 1
@@ -78,6 +109,15 @@ def test_an_evaluation_with_a_time_limit_works_in_a_process_that_can_be_ended(ch
         # One may be done before anyone has looked at the time.
         assert {row.failure_kind for row in opened.failures} <= {"hung"}
         assert {row.worker for row in opened.evaluations} == {"process 1"}
+
+
+def test_workers_attack_as_one_process_does(chain, trained_only):
+    common = {"budget": "cpu=50ms", "objectives": "adversarial-error", "tables": chain.tables, "seed": 2}
+    # The second is cut short within an iteration and goes on.
+    for name, workers, n in (("one", None, 20), ("two", 2, 17), ("two", 2, 20)):
+        search_run(trained_only, SearchOptions(name=name, workers=workers, evaluations=n, **common))
+    assert rows(archive(trained_only, "one")) == rows(archive(trained_only, "two"))
+    assert all(len(row[2]) == 3 for row in rows(archive(trained_only, "one")))
 
 
 @pytest.mark.parametrize(

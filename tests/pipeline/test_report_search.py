@@ -6,9 +6,11 @@ from doubles.tiny_chain import EVALUATIONS
 
 from edgewright.errors import RunError
 from edgewright.pipeline.front import load_front
+from edgewright.pipeline.report import gather
 from edgewright.pipeline.report_search import curves, failures, hypervolumes, points, read_search, traits
 from edgewright.pipeline.run import RunFolder
 from edgewright.pipeline.search import SearchOptions, search_run
+from edgewright.report.page import render
 from edgewright.search import Archive
 from edgewright.search.hypervolume import normalised_hypervolume
 
@@ -79,6 +81,26 @@ def test_searches_are_compared_where_they_can_be(own_run, chain):
     theirs = np.array([row.objectives for row in read_search(folder, "same").rows])
     assert same.hypervolumes[-1] == pytest.approx(normalised_hypervolume(theirs, 1.01 * F.max(axis=0)))
     assert curves(None, folder) == ((), {})
+
+
+def test_an_attack_has_an_axis_and_searches_under_another_are_not_compared(own_run, chain):
+    common = {"tables": chain.tables, "surrogate": "ridge", "evaluations": 4, "budget": "cpu=50ms"}
+    for name, epsilon, seed in (("soft", 2 / 255, 0), ("soft-too", 2 / 255, 1), ("hard", 8 / 255, 0)):
+        search_run(
+            own_run,
+            SearchOptions(name=name, epsilon=epsilon, seed=seed, objectives="adversarial-error", **common),
+        )
+    folder = RunFolder.open(own_run)
+    found, left_out = curves(read_search(folder, "soft"), folder)
+    assert [curve.name for curve in found] == ["soft", "soft-too"]
+    assert left_out == {"default": "other objectives", "hard": "another attack"}
+    data = gather(own_run, name="soft")
+    # The page opens with the first two axes.
+    assert [axis.key for axis in data.objectives] == ["error", "cpu", "adversarial-error"]
+    assert all(axis.minimised for axis in data.objectives)
+    assert (data.objectives[2].label, data.objectives[2].complement) == ("Accuracy under attack", True)
+    assert data.provenance["Search"]["attack"] == "PGD of 5 steps, epsilon 2/255"
+    assert "Accuracy under attack" in render(data)
 
 
 def test_failures_are_told_and_leave_a_gap_in_the_order(own_run):

@@ -4,6 +4,7 @@ from hypothesis import strategies as st
 
 from edgewright.errors import BudgetError
 from edgewright.search import Budget, format_cost, parse_budgets
+from edgewright.search.budget import ERRORS
 
 
 def test_the_documented_example_is_read_in_base_units():
@@ -35,6 +36,39 @@ def test_the_documented_example_is_read_in_base_units():
 )
 def test_every_unit_is_read(text, limit):
     assert parse_budgets(text)[0].limit == pytest.approx(limit)
+
+
+@pytest.mark.parametrize(
+    ("text", "limit"), [("error=5%", 0.05), ("error<=0.05", 0.05), ("adversarial-error=100%", 1.0)]
+)
+def test_errors_are_read_as_shares_where_they_are_known(text, limit):
+    (budget,) = parse_budgets(text, devices=["cpu"], errors=ERRORS)
+    assert budget.limit == pytest.approx(limit)
+    assert parse_budgets(str(budget), errors=ERRORS) == (budget,)
+
+
+@pytest.mark.parametrize("devices", [["cpu"], None])
+@pytest.mark.parametrize("name", ERRORS)
+def test_an_error_cannot_be_held_before_it_is_evaluated(name, devices):
+    with pytest.raises(
+        BudgetError, match=rf"'{name}', which only evaluating.*front pick RUN --under {name}="
+    ):
+        parse_budgets(f"{name}=10%", devices=devices)
+
+
+@pytest.mark.parametrize(
+    ("text", "fault"),
+    [
+        ("error=5ms", "'error' takes the units none, %, got ms"),
+        ("error=30", "at most 1 or 100%, got 30"),
+        ("error=101%", "at most 1 or 100%, got 101%"),
+        ("error=0%", "above 0"),
+        ("cpu=4%", "units us, µs, ms, s, got %"),
+    ],
+)
+def test_what_is_no_share(text, fault):
+    with pytest.raises(BudgetError, match=fault):
+        parse_budgets(text, devices=["cpu"], errors=ERRORS)
 
 
 def test_an_empty_text_is_no_budget():
@@ -99,3 +133,4 @@ def test_costs_are_shown_with_a_readable_unit():
     assert format_cost("size", 1_800_000) == "1.8 MB"
     assert format_cost("macs", 30e6) == "30 M"
     assert format_cost("params", 12.0) == "12"
+    assert format_cost("error", 0.0714) == "7.14%"

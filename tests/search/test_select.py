@@ -33,6 +33,20 @@ def test_limits_that_nothing_meets_name_the_nearest_point():
         pick(FRONT, under={"cpu": 1.0})
 
 
+def test_an_error_beside_the_first_is_limited_and_weighed_but_no_latency():
+    robust = (0.9, 0.5, 0.6, 0.8)
+    front = [
+        FrontPoint(p.id, {"error": p.objectives["error"], "adversarial-error": e, "cpu": p.objectives["cpu"]})
+        for p, e in zip(FRONT, robust, strict=True)
+    ]
+    assert pick(front, prefer="latency").id == 4
+    assert pick(front, prefer="accuracy").id == 1
+    assert pick(front, prefer="accuracy", under={"adversarial-error": 0.6}).id == 2
+    assert pick(front, prefer="latency", under={"adversarial-error": 0.6}).id == 3
+    with pytest.raises(InfeasibleBudgetError, match=r"error <= 40.00%; the nearest, 2, has .*error 50.00%"):
+        pick(front, under={"adversarial-error": 0.4})
+
+
 @pytest.mark.parametrize(
     ("front", "options", "named"),
     [

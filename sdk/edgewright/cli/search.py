@@ -9,6 +9,7 @@ import typer
 
 from edgewright.cli.console import Console
 from edgewright.cli.options import DEFAULT_TABLES, AllowForeign, Name, Precision, Seed, Tables
+from edgewright.errors import UsageError
 
 
 def search(
@@ -22,9 +23,17 @@ def search(
     objectives: Annotated[
         str,
         typer.Option(
-            help="More to minimise beside the error and the budgets' devices: devices, params, macs, size."
+            help="More to minimise beside the error and the budgets' devices: devices, params, macs, size, "
+            "adversarial-error."
         ),
     ] = "",
+    epsilon: Annotated[
+        str | None,
+        typer.Option(
+            help="Most that the attack of adversarial-error changes a pixel of [0, 1]; 2/255 unless given.",
+            show_default=False,
+        ),
+    ] = None,
     evaluations: Annotated[
         int, typer.Option(min=1, help="Networks that are evaluated for real, all in all.")
     ] = 200,
@@ -140,6 +149,7 @@ def search(
         SearchOptions(
             budget=budget,
             objectives=objectives,
+            epsilon=None if epsilon is None else _fraction(epsilon),
             evaluations=evaluations,
             name=name,
             tables=tables,
@@ -172,3 +182,12 @@ def search(
         value["verification"] = verification.to_json()
         text += "\n\n" + verification.text()
     console.result(value, text, None if verification is None else verification.require, ends_events=True)
+
+
+def _fraction(text: str) -> float:
+    """Return the number that ``2/255`` or ``0.008`` stands for. Raises ``UsageError``."""
+    above, line, below = text.partition("/")
+    try:
+        return float(above) / (float(below) if line else 1.0)
+    except (ValueError, ZeroDivisionError) as error:
+        raise UsageError(f"--epsilon takes a number up to 1 such as 2/255 or 0.01, got {text!r}") from error

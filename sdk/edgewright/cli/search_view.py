@@ -14,7 +14,7 @@ from rich.text import Text
 
 from edgewright.cli.console import Console
 from edgewright.pipeline.watch import SearchState, SearchWatcher, TaskWatcher
-from edgewright.search.budget import format_cost
+from edgewright.search.budget import ERRORS, format_cost
 from edgewright.search.config import IterationReport
 from edgewright.search.pareto import front_indices
 from edgewright.spaces.architecture import FloatArray
@@ -193,11 +193,16 @@ def _surrogate(state: SearchState) -> str:
     last = state.last
     if last is None or last.get("surrogate") is None:
         return "surrogate    none yet" if last is None or last["iteration"] == 0 else "surrogate    none"
-    told = [
-        f"{name} {last[key]:.{digits}f}"
-        for name, key, digits in (("tau", "tau", 2), ("Spearman", "spearman", 2), ("RMSE", "rmse", 4))
-        if last.get(key) is not None
-    ]
+    # Of several evaluated objectives each has a surrogate of its own.
+    fidelity = {name: found["tau"] for name, found in last.get("fidelity", {}).items()}
+    if len(fidelity) > 1:
+        told = [f"tau {fidelity[n]:.2f} of {n}" for n in state.names if fidelity.get(n) is not None]
+    else:
+        told = [
+            f"{name} {last[key]:.{digits}f}"
+            for name, key, digits in (("tau", "tau", 2), ("Spearman", "spearman", 2), ("RMSE", "rmse", 4))
+            if last.get(key) is not None
+        ]
     fresh = f"  {', '.join(told)} on the newest" if told else ""
     return f"surrogate    {escape(str(last['surrogate']))}{fresh}"
 
@@ -212,6 +217,8 @@ def plot(
 ) -> list[str]:
     """Return a scatter plot of the first cost and the accuracy, in characters with rich's markup.
 
+    What else is evaluated lies across only where there is no cost.
+
     Args:
         F: objectives of the networks, ``(n, n_obj)``, ``n_obj`` at least 2.
         iterations: of each network.
@@ -223,7 +230,8 @@ def plot(
     columns = max(8, width - MARGIN)
     front = set(front_indices(F).tolist())
     newest = max(iterations)
-    across, down = _cells(F[:, 1], columns), _cells(F[:, 0], n_rows)
+    cost = next((i for i, name in enumerate(names) if name not in ERRORS), 1)
+    across, down = _cells(F[:, cost], columns), _cells(F[:, 0], n_rows)
     kinds = [2 if i in front else int(it == newest and newest > 0) for i, it in enumerate(iterations)]
     grid: dict[tuple[int, int], int] = {}
     for place, kind in zip(zip(down, across, strict=True), kinds, strict=True):
@@ -235,13 +243,13 @@ def plot(
         kinds_here = groupby(grid.get((row, c)) for c in range(columns))
         cells = "".join(_run(styles, kind, len(list(run))) for kind, run in kinds_here)
         found.append(f"{labels.get(row, ''):>{MARGIN - 2}} {signs.side}{cells}")
-    ends = [_value(names[1], F[:, 1], share) for share in (0.0, 1.0)]
+    ends = [_value(names[cost], F[:, cost], share) for share in (0.0, 1.0)]
     among = escape(", ".join(names))
-    gap = " " * max(1, columns - len(ends[0]) - len(ends[1]) - len(names[1]) - 2)
+    gap = " " * max(1, columns - len(ends[0]) - len(ends[1]) - len(names[cost]) - 2)
     return [
         *found,
         f"{'':>{MARGIN - 2}} {signs.corner}{signs.foot * columns}",
-        f"{'':>{MARGIN}}{ends[0]}{gap}{escape(names[1])}  {ends[1]}",
+        f"{'':>{MARGIN}}{ends[0]}{gap}{escape(names[cost])}  {ends[1]}",
         f"{'':>{MARGIN}}[bold green]{signs.front}[/] {len(front)} on the front of {among}   "
         f"[yellow]{signs.fresh}[/] newest   [dim]{signs.other}[/] {len(F)} in all",
     ]

@@ -1,13 +1,13 @@
-"""The validation error of subnets of a run, in this process or in workers.
+"""The validation errors of subnets of a run, in this process or in workers.
 
 What an evaluation needs of a run is little: the weights, the validation images and the training images
 that BatchNorm is calibrated on. Workers read it from one file, which their operating system keeps in
 memory once for all of them.
 
-The file is safetensors, version 1: tensors ``weights/NAME``, ``calibration``, ``images`` and ``labels``,
-and in the metadata's one key, ``edgewright``, a JSON object: ``format`` (``evaluator``), ``schema`` (1),
-``space``, ``n_classes``, ``classes``, ``mean``, ``std``, ``flip``, ``digest`` of the data. It is as old as
-its search.
+The file is safetensors: tensors ``weights/NAME``, ``calibration``, ``images`` and ``labels``, and in the
+metadata's one key, ``edgewright``, a JSON object: ``format`` (``evaluator``), ``schema`` (2), ``space``,
+``n_classes``, ``classes``, ``mean``, ``std``, ``flip``, ``digest`` of the data, and ``attack``, what
+:meth:`Attack.to_json` gives, or null. Schema 1 had no ``attack``. The file is as old as its search.
 """
 
 from __future__ import annotations
@@ -32,12 +32,14 @@ from edgewright.evaluation import (
 )
 from edgewright.files import atomic_path, canonical_json
 from edgewright.pipeline.trained import TrainedRun
-from edgewright.search.config import Evaluator
+from edgewright.search.budget import ADVERSARIAL_ERROR
+from edgewright.search.config import Evaluator, Outcome
 from edgewright.spaces import MobileSpace, find_space
 from edgewright.spaces.architecture import IntArray
 from edgewright.supernet.calibrate import calibrate
 from edgewright.supernet.extract import extract
 from edgewright.supernet.supernet import Supernet
+from edgewright.training.attack import Attack, adversarial_error
 from edgewright.training.data import ImageData
 from edgewright.training.data.images import Split
 from edgewright.training.evaluate import N_CALIBRATION, evaluate
@@ -52,31 +54,38 @@ _FILE_NAME = ".evaluator.safetensors"
 
 
 class SubnetError:
-    """The validation error of subnets with inherited weights, BatchNorm calibrated.
+    """The validation error of subnets with inherited weights, BatchNorm calibrated; also under attack.
 
     Args:
         supernet: with trained weights, in evaluation mode.
         data: of which the validation split is read.
         calibration: images ``(n, 3, size, size)``, uint8, as :meth:`ImageData.calibration_images` draws them.
+        attack: on the validation images, of each subnet anew; None is none.
     """
 
-    def __init__(self, supernet: Supernet, data: ImageData, calibration: Tensor) -> None:
+    def __init__(
+        self, supernet: Supernet, data: ImageData, calibration: Tensor, attack: Attack | None = None
+    ) -> None:
         self.supernet = supernet
         self.data = data
         self.calibration = calibration
+        self.attack = attack
 
     @classmethod
-    def of_run(cls, trained: TrainedRun) -> SubnetError:
+    def of_run(cls, trained: TrainedRun, attack: Attack | None = None) -> SubnetError:
         """Return the evaluator of a run in memory."""
-        return cls(trained.supernet, trained.data, trained.data.calibration_images(N_CALIBRATION))
+        return cls(trained.supernet, trained.data, trained.data.calibration_images(N_CALIBRATION), attack)
 
     @property
     def space(self) -> MobileSpace:
         """The search space."""
         return self.supernet.space
 
-    def __call__(self, x: IntArray) -> float:
-        """Return the error of an encoding ``(n_var,)``, in [0, 1], whatever was evaluated before."""
+    def __call__(self, x: IntArray) -> Outcome:
+        """Return the error of an encoding ``(n_var,)``, in [0, 1], whatever was evaluated before.
+
+        With an attack, ``error`` and ``adversarial-error`` by name, of one and the same network.
+        """
         arch = self.space.decode(x)
         with computing_threads(THREADS):
             network = extract(self.supernet, arch)
@@ -84,7 +93,12 @@ class SubnetError:
             found = evaluate(
                 network, self.data, split="val", resolution=arch.resolution, batch_size=BATCH_SIZE
             )
-        return found.error
+            if self.attack is None:
+                return found.error
+            fooled = adversarial_error(
+                network, self.data, self.attack, split="val", resolution=arch.resolution
+            )
+        return {"error": found.error, ADVERSARIAL_ERROR: fooled}
 
     def save(self, path: Path) -> None:
         """Write what a worker needs to ``path``. Raises ``StorageError``."""
@@ -93,7 +107,7 @@ class SubnetError:
         tensors |= {"calibration": self.calibration, "images": images, "labels": labels}
         header = {
             "format": "evaluator",
-            "schema": 1,
+            "schema": 2,
             "space": self.space.name,
             "n_classes": self.space.n_classes,
             "classes": self.data.classes,
@@ -101,6 +115,7 @@ class SubnetError:
             "std": self.data.std,
             "flip": self.data.flip,
             "digest": self.data.digest,
+            "attack": None if self.attack is None else self.attack.to_json(),
         }
         with atomic_path(path) as temporary:
             save_file(
@@ -129,7 +144,10 @@ def load_subnet_error(path: Path) -> SubnetError:
         flip=header["flip"],
         digest=header["digest"],
     )
-    return SubnetError(supernet.eval(), data, tensors["calibration"])
+    attack = header.get("attack")
+    return SubnetError(
+        supernet.eval(), data, tensors["calibration"], None if attack is None else Attack.from_json(attack)
+    )
 
 
 def require_evaluable(workers: int | None, cluster: str | None, time_limit_s: float | None) -> None:
@@ -144,6 +162,7 @@ def evaluator_of(
     trained: TrainedRun,
     folder: Path,
     *,
+    attack: Attack | None = None,
     workers: int | None = None,
     cluster: str | None = None,
     time_limit_s: float | None = None,
@@ -153,6 +172,7 @@ def evaluator_of(
     Args:
         trained: the run.
         folder: into which the workers' file is written; it is gone after the block.
+        attack: under which ``adversarial-error`` is evaluated beside the error; None is none.
         workers: at most. One works in this process, unless it is on a cluster or has a time limit, which
             takes a process that can be ended. None is one, or one for every CPU of ``cluster``.
         cluster: a Ray cluster, as :class:`~edgewright.evaluation.RayCluster` takes it; None is none.
@@ -163,7 +183,7 @@ def evaluator_of(
         MissingExtraError: a cluster is asked for, and Ray is not installed.
         StorageError: the file cannot be written.
     """
-    found = SubnetError.of_run(trained)
+    found = SubnetError.of_run(trained, attack)
     if cluster is None and time_limit_s is None and workers in (None, 1):
         yield one_by_one(found)
         return

@@ -12,7 +12,7 @@ from edgewright.errors import RunError
 from edgewright.pipeline.run import RunFolder
 from edgewright.pipeline.tabulate import columns
 from edgewright.search.archive import Archive, Evaluation
-from edgewright.search.budget import format_cost, parse_budgets
+from edgewright.search.budget import ERRORS, format_cost, parse_budgets
 from edgewright.search.pareto import front_indices
 from edgewright.search.select import FrontPoint, best_trade_offs, pick
 from edgewright.spaces import Architecture, MobileSpace
@@ -25,7 +25,7 @@ class Member:
     Attributes:
         id: what ``--pick`` takes.
         x: its encoding.
-        costs: by name: the error, devices in ms, and what else was counted.
+        costs: by name: the error, what else was evaluated, devices in ms, and what else was counted.
         architecture: its choices.
         on_front: whether no other network of the archive beats it in every objective.
         iteration: of the search, 0 for the initial design.
@@ -100,7 +100,7 @@ class Front:
         """Return one network of the front.
 
         Args:
-            under: limits such as ``cpu=3ms``.
+            under: limits such as ``cpu=3ms`` or ``adversarial-error=30%``.
             prefer: ``accuracy``, ``latency`` (the first device, or the first cost), ``knee``: the
                 point farthest below the line through the front's ends, or ``trade-off``: the one whose
                 neighbours give up most for what they gain.
@@ -113,8 +113,9 @@ class Front:
         best = self.best
         if not best:
             raise RunError("the search has no network yet; run `edgewright search` first")
-        known = [name for name in best[0].costs if name != "error"]
-        limits = {budget.name: budget.limit for budget in parse_budgets(under, devices=known)}
+        known = [name for name in best[0].costs if name not in ERRORS]
+        asked = parse_budgets(under, devices=known, errors=ERRORS)
+        limits = {budget.name: budget.limit for budget in asked}
         points = [FrontPoint(int(member.id), member.costs) for member in best]
         chosen = pick(points, under=limits, prefer=prefer, weighed=self.objectives)
         return self.find(str(chosen.id))
@@ -157,6 +158,7 @@ class Front:
         """Return the front as JSON values."""
         return {
             "objectives": list(self.objectives),
+            **({"attack": self.meta["attack"]} if "attack" in self.meta else {}),
             "budgets": self.budgets,
             "n_evaluations": len(self.members),
             "front": [member.to_json() for member in self.best],

@@ -13,10 +13,11 @@ from edgewright.latency.predictor import LatencyPredictor
 from edgewright.pipeline.costs import Cost, SizeCost, macs, params, size_bytes
 from edgewright.pipeline.table_show import describe_operator
 from edgewright.pipeline.tables import DeviceCost, device_cost
-from edgewright.search.budget import QUANTITIES, format_cost, parse_budgets
+from edgewright.search.budget import ADVERSARIAL_ERROR, QUANTITIES, format_cost, parse_budgets
 from edgewright.search.config import Parts, Problem
 from edgewright.spaces import MobileSpace, Operator
 from edgewright.spaces.architecture import IntArray
+from edgewright.training.attack import Attack
 
 if TYPE_CHECKING:
     from edgewright.pipeline.search import SearchOptions
@@ -27,12 +28,13 @@ class Objectives:
     """What is minimised and limited.
 
     Attributes:
-        objectives: minimised beside the error.
+        objectives: minimised beside what is evaluated.
         constraints: limited, not minimised.
         asked: the user's budgets, in base units.
         bounds: what budgets of devices are held against: predictions and their uncertainty.
         devices: by the name that the user gave.
         parts: operators of what is limited, as far as they are known.
+        attack: under which ``adversarial-error`` is evaluated and minimised; None is none.
     """
 
     objectives: dict[str, Cost]
@@ -41,6 +43,12 @@ class Objectives:
     bounds: dict[str, Cost]
     devices: dict[str, DeviceCost]
     parts: dict[str, Parts]
+    attack: Attack | None = None
+
+    @property
+    def evaluated(self) -> tuple[str, ...]:
+        """What only an evaluation tells, the error first."""
+        return ("error",) if self.attack is None else ("error", ADVERSARIAL_ERROR)
 
     def text(self) -> str:
         """Return what is asked for, in a line."""
@@ -49,11 +57,13 @@ class Objectives:
             + (f" ({_held_against(self.devices[name])})" if name in self.bounds else "")
             for name, limit in self.asked.items()
         ]
-        return f"minimising error, {', '.join(self.objectives)}; " + ("; ".join(parts) or "no budget")
+        attacked = [] if self.attack is None else [f"{ADVERSARIAL_ERROR} ({self.attack.text()})"]
+        names = ", ".join(["error", *attacked, *self.objectives])
+        return f"minimising {names}; " + ("; ".join(parts) or "no budget")
 
     def to_search(self) -> Problem:
         """Return the problem as the search takes it."""
-        return Problem(self.objectives, self.asked, self.constraints, self.bounds, parts=self.parts)
+        return Problem(self.objectives, self.asked, self.constraints, self.bounds, self.evaluated, self.parts)
 
     def to_json(self, options: SearchOptions) -> dict[str, Any]:
         """Return what ``search.json`` keeps."""
@@ -89,26 +99,51 @@ def _objective_names(text: str, known: Sequence[str]) -> list[str]:
         raise BudgetError(f"--objectives takes names, got {unit[0]!r}; limits belong into --budget")
     if twice := sorted({name for name in names if names.count(name) > 1}):
         raise BudgetError(f"{', '.join(map(repr, twice))} is given twice in --objectives; name each once")
-    unknown = [name for name in names if name not in QUANTITIES and name not in known]
+    if "error" in names:
+        raise BudgetError("'error' is minimised in every search; leave it out of --objectives")
+    if "energy" in names and "energy" not in known:
+        raise BudgetError(
+            "'energy' cannot be searched by: it takes a power sensor on the device and a table of what each "
+            "operator draws, and latency tables hold times alone; leave it out of --objectives, and have "
+            "`edgewright bench` or `verify` measure the energy of compiled networks where a sensor is"
+        )
+    others = (*QUANTITIES, ADVERSARIAL_ERROR)
+    unknown = [name for name in names if name not in (*known, *others)]
     if known and unknown:
         raise BudgetError(
             f"unknown name {', '.join(map(repr, unknown))} in --objectives; "
-            f"known: {', '.join([*known, *QUANTITIES])}"
+            f"known: {', '.join([*known, *others])}"
         )
     return names
+
+
+def _attack(epsilon: float | None, names: Sequence[str]) -> Attack | None:
+    """Return the attack that the objectives ``names`` ask for. Raises ``UsageError``."""
+    if ADVERSARIAL_ERROR in names:
+        return Attack() if epsilon is None else Attack(epsilon=epsilon)
+    if epsilon is not None:
+        raise BudgetError(
+            f"--epsilon {epsilon:g} is of {ADVERSARIAL_ERROR}, which is not among the objectives; "
+            f"add --objectives {ADVERSARIAL_ERROR}, or leave it out"
+        )
+    return None
 
 
 def objectives_of(space: MobileSpace, options: SearchOptions) -> Objectives:
     """Return what a search minimises and limits.
 
     Raises:
-        BudgetError: the budget cannot be read, or a name is unknown or names what is named already.
+        BudgetError: the budget cannot be read, a name is unknown or names what is named already, or there
+            is an epsilon without an attack.
+        UsageError: the epsilon is out of range.
         TableError: a latency table is missing, faulty, or does not cover the space.
         ForeignTableError: a table was measured elsewhere.
     """
     known = _device_names()
     budgets = parse_budgets(options.budget, devices=known or None)
     extra = _objective_names(options.objectives, known)
+    attack = _attack(options.epsilon, extra)
+    extra = [name for name in extra if name != ADVERSARIAL_ERROR]
     names = list(dict.fromkeys([budget.name for budget in budgets] + extra))
     devices = {
         name: device_cost(
@@ -143,6 +178,7 @@ def objectives_of(space: MobileSpace, options: SearchOptions) -> Objectives:
         bounds={name: devices[name].at_most_ms for name in asked if name in devices},
         devices=devices,
         parts={name: found for name in asked if (found := _parts(space, name, counted, devices)) is not None},
+        attack=attack,
     )
 
 

@@ -15,6 +15,7 @@ from edgewright.pipeline.run import RunFolder
 from edgewright.pipeline.verify import load_verification
 from edgewright.report.data import ReportData, TrainingPoint
 from edgewright.report.page import render
+from edgewright.training.attack import Attack
 from edgewright.training.log import read_log
 
 
@@ -104,6 +105,7 @@ def _provenance(
         found["Search"] = {
             "budget": described.get("budget", "") or "none",
             "seed": str(described.get("seed", "")),
+            **({"attack": Attack.from_json(attack).text()} if (attack := front.meta.get("attack")) else {}),
             "weights": front.meta.get("weights", ""),
             "libraries": ", ".join(f"{k} {v}" for k, v in front.meta.get("versions", {}).items())
             or "not recorded",

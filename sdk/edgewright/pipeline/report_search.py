@@ -14,18 +14,26 @@ from edgewright.pipeline.run import DEFAULT_SEARCH, RunFolder
 from edgewright.report.course import FailedEvaluation, HypervolumePoint, SearchCurve
 from edgewright.report.data import FrontPoint, Objective
 from edgewright.search.archive import Archive, Evaluation
+from edgewright.search.budget import ADVERSARIAL_ERROR, ERRORS
 from edgewright.search.hypervolume import normalised_hypervolume, reference_point
 from edgewright.search.pareto import front_indices
 from edgewright.spaces import Architecture, MobileSpace
 from edgewright.spaces.architecture import FloatArray
 
-_UNITS = {"error": "fraction", "macs": "", "params": "", "size": "B"}
-_LABELS = {"macs": "Multiply-accumulates", "params": "Parameters", "size": "File size"}
+_UNITS = {"macs": "", "params": "", "size": "B"}
+_LABELS = {
+    "error": "Validation accuracy",
+    ADVERSARIAL_ERROR: "Accuracy under attack",
+    "macs": "Multiply-accumulates",
+    "params": "Parameters",
+    "size": "File size",
+}
 # What two searches must share for their hypervolumes to mean the same.
 _COMPARED = {
     "objectives": "other objectives",
     "weights": "another supernet",
     "data": "other data",
+    "attack": "another attack",
 }
 
 
@@ -65,14 +73,14 @@ def read_search(folder: RunFolder, name: str) -> Searched | None:
 
 
 def objectives(searched: Searched | None, described: dict[str, Any]) -> tuple[Objective, ...]:
-    """Return the axes of the front: what was minimised, then what was only limited."""
+    """Return the axes of the front: the error, minimised costs, other errors, what was only limited."""
     if searched is None or not searched.front.members:
         return ()
     devices = {name: device["device"] for name, device in described["devices"].items()}
     minimised = searched.front.objectives
     return tuple(
-        Objective(key="error", label="Validation accuracy", unit="fraction", complement=True)
-        if name == "error"
+        Objective(key=name, label=_LABELS[name], unit="fraction", complement=True)
+        if name in ERRORS
         else Objective(
             key=name,
             label=f"Latency on {devices[name]}" if name in devices else _LABELS.get(name, name),
@@ -80,8 +88,13 @@ def objectives(searched: Searched | None, described: dict[str, Any]) -> tuple[Ob
             budget=described["asked"].get(name),
             minimised=name in minimised,
         )
-        for name in searched.front.members[0].costs
+        for name in sorted(searched.front.members[0].costs, key=lambda name: _rank(name, minimised))
     )
+
+
+def _rank(name: str, minimised: Sequence[str]) -> int:
+    """Return where an axis belongs; the page opens with the first two."""
+    return 0 if name == "error" else 2 if name in ERRORS else 1 if name in minimised else 3
 
 
 def points(searched: Searched | None, folder: RunFolder) -> tuple[FrontPoint, ...]:

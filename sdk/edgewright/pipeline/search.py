@@ -42,7 +42,11 @@ class SearchOptions:
 
     Attributes:
         budget: hard limits, ``cpu=4ms,size=2MB``.
-        objectives: more names to minimise beside the error and the budgets' devices.
+        objectives: more names to minimise beside the error and the budgets' devices: devices, ``macs``,
+            ``params``, ``size``, and ``adversarial-error``, which costs some ten passes over up to 512
+            validation images for each network (:func:`~edgewright.training.attack.adversarial_error`).
+        epsilon: most that the attack behind ``adversarial-error`` may change a channel of a pixel, of
+            images in [0, 1]; 2/255 where ``None``.
         evaluations: true evaluations in all.
         name: of the search within the run.
         tables: folder of latency tables.
@@ -70,6 +74,7 @@ class SearchOptions:
 
     budget: str = ""
     objectives: str = ""
+    epsilon: float | None = None
     evaluations: int = 200
     name: str = "default"
     tables: Path = Path("latency_tables")
@@ -179,7 +184,7 @@ def search_run(
     Raises:
         RunError: the run is not trained, the search's folder holds one with other inputs, or no worker can
             be had.
-        UsageError: the number of workers, the cluster or the time limit cannot be.
+        UsageError: the number of workers, the cluster, the time limit or the epsilon cannot be.
         MissingExtraError: a cluster is asked for, and Ray is not installed.
         DeviceUnavailableError: the cluster cannot be reached.
         BudgetError: the budget cannot be read or names what is not there.
@@ -207,6 +212,7 @@ def search_run(
         evaluator_of(
             trained,
             target,
+            attack=problem.attack,
             workers=options.workers,
             cluster=options.cluster,
             time_limit_s=options.time_limit_s,
@@ -225,6 +231,7 @@ def search_run(
                 objectives=problem.objectives,
                 constraints=problem.constraints,
                 bounds=problem.bounds,
+                evaluated=problem.evaluated,
                 parts=problem.parts,
                 budgets=problem.asked,
                 archive=archive,
@@ -265,8 +272,9 @@ def _inputs(
         "asked_budgets": problem.asked,
         "devices": {name: f"{d.profile.name} {d.precision}" for name, d in problem.devices.items()},
         "tables": {name: d.table.table_id for name, d in problem.devices.items()},
+        **({} if problem.attack is None else {"attack": problem.attack.to_json()}),
         # These the search itself writes too. Here they are refused before anything is written.
-        "objectives": ["error", *problem.objectives],
+        "objectives": [*problem.evaluated, *problem.objectives],
         "constraints": list(problem.constraints),
         "seed": options.seed,
         "surrogate": options.surrogate,

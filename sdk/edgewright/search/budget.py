@@ -14,14 +14,19 @@ from edgewright.errors import BudgetError
 TIME_UNITS = {"us": 1e-3, "µs": 1e-3, "ms": 1.0, "s": 1e3}
 SIZE_UNITS = {"B": 1.0, "kB": 1e3, "KB": 1e3, "MB": 1e6, "GB": 1e9, "KiB": 2.0**10, "MiB": 2.0**20}
 COUNT_UNITS = {"": 1.0, "k": 1e3, "K": 1e3, "M": 1e6, "G": 1e9}
+SHARE_UNITS = {"": 1.0, "%": 0.01}
 
 #: Costs that are not latencies: their units and the base unit of their limit.
 QUANTITIES = {"size": (SIZE_UNITS, "B"), "macs": (COUNT_UNITS, ""), "params": (COUNT_UNITS, "")}
+#: Shares of images that only an evaluation tells. They are minimised, and a front is chosen from under a
+#: limit on them; no search can hold one before.
+ADVERSARIAL_ERROR = "adversarial-error"
+ERRORS = ("error", ADVERSARIAL_ERROR)
 EXAMPLE = "cpu=4ms,size=2MB,macs=30M,params=0.5M"
 
 _ITEM = re.compile(
     r"(?P<name>[A-Za-z][\w.+-]*)\s*(?:=|<=)\s*"
-    r"(?P<value>(?:[-+]?[\d.]+(?:[eE][-+]?\d+)?)?)\s*(?P<unit>[A-Za-zµ]*)"
+    r"(?P<value>(?:[-+]?[\d.]+(?:[eE][-+]?\d+)?)?)\s*(?P<unit>[A-Za-zµ%]*)"
 )
 
 
@@ -30,9 +35,9 @@ class Budget:
     """An upper limit on one cost of a network.
 
     Attributes:
-        name: ``size``, ``macs``, ``params`` or the name of a device.
+        name: ``size``, ``macs``, ``params``, the name of a device, or an error.
         limit: in ``unit``; a network that costs exactly this much is feasible.
-        unit: base unit: ``ms`` for a device, ``B`` for ``size``, none for counts.
+        unit: base unit: ``ms`` for a device, ``B`` for ``size``, none for counts and errors.
     """
 
     name: str
@@ -43,14 +48,18 @@ class Budget:
         return f"{self.name}={format_cost(self.name, self.limit).replace(' ', '')}"
 
 
-def unit_of(name: str) -> str:
-    """Return the base unit of a cost: ``B``, none for counts, or ``ms`` for a device's latency."""
-    return QUANTITIES[name][1] if name in QUANTITIES else "ms"
+def _units(name: str) -> tuple[dict[str, float], str]:
+    """Return the units of a cost, and its base unit."""
+    if name in ERRORS:
+        return SHARE_UNITS, ""
+    return QUANTITIES.get(name, (TIME_UNITS, "ms"))
 
 
 def format_cost(name: str, value: float) -> str:
-    """Return a cost with a readable unit, four significant digits: ``2.31 ms``, ``1.8 MB``."""
-    units = QUANTITIES[name][0] if name in QUANTITIES else TIME_UNITS
+    """Return a cost with a readable unit, four significant digits: ``2.31 ms``, ``1.8 MB``, ``7.41%``."""
+    if name in ERRORS:
+        return f"{value:.2%}"
+    units, _ = _units(name)
     shown = {"size": ("B", "kB", "MB", "GB"), "macs": ("", "k", "M", "G"), "params": ("", "k", "M", "G")}
     chosen = "ms"
     if name in shown:
@@ -59,13 +68,17 @@ def format_cost(name: str, value: float) -> str:
     return f"{value / units[chosen]:.4g} {chosen}".rstrip()
 
 
-def parse_budgets(text: str, *, devices: Sequence[str] | None = None) -> tuple[Budget, ...]:
+def parse_budgets(
+    text: str, *, devices: Sequence[str] | None = None, errors: Sequence[str] = ()
+) -> tuple[Budget, ...]:
     """Return the budgets written as ``cpu=4ms,size=2MB``, in the order written.
 
     Args:
         text: comma-separated ``name=value`` with a unit: us, ms or s for devices; B, kB, MB, MiB …
-            for ``size``; none, k, M or G for ``macs`` and ``params``. An empty text is no budget.
+            for ``size``; none, k, M or G for ``macs`` and ``params``; none or % for an error. An empty text
+            is no budget.
         devices: names whose latency may be limited; None leaves any name to be a device's.
+        errors: of :data:`ERRORS` that may be limited, as they may in what is evaluated already.
 
     Raises:
         BudgetError: names every fault of ``text`` at once.
@@ -77,7 +90,7 @@ def parse_budgets(text: str, *, devices: Sequence[str] | None = None) -> tuple[B
             if text.strip():
                 faults.append("an item between commas is empty")
             continue
-        parsed = _parse_item(part, devices)
+        parsed = _parse_item(part, devices, errors)
         if isinstance(parsed, str):
             faults.append(parsed)
         elif parsed.name in budgets:
@@ -89,16 +102,21 @@ def parse_budgets(text: str, *, devices: Sequence[str] | None = None) -> tuple[B
     return tuple(budgets.values())
 
 
-def _parse_item(part: str, devices: Sequence[str] | None) -> Budget | str:
+def _parse_item(part: str, devices: Sequence[str] | None, errors: Sequence[str]) -> Budget | str:
     """Return the budget of one item, or what is wrong with it."""
     match = _ITEM.fullmatch(part)
     if match is None:
         return f"{part!r} is not NAME=VALUE"
     name, number, unit = match["name"], match["value"], match["unit"]
-    if devices is not None and name not in QUANTITIES and name not in devices:
-        known = ", ".join([*devices, *QUANTITIES])
+    if name in ERRORS and name not in errors:
+        return (
+            f"no search can hold {name!r}, which only evaluating a network tells; minimise it, then choose "
+            f"with `edgewright front pick RUN --under {name}=10%`"
+        )
+    if devices is not None and name not in (*devices, *QUANTITIES, *errors):
+        known = ", ".join([*devices, *QUANTITIES, *errors])
         return f"unknown name {name!r} (known: {known})"
-    units = QUANTITIES[name][0] if name in QUANTITIES else TIME_UNITS
+    units, base = _units(name)
     try:
         value = float(number)
     except ValueError:
@@ -108,4 +126,6 @@ def _parse_item(part: str, devices: Sequence[str] | None) -> Budget | str:
         return f"{name!r} takes the units {wanted}, got {unit or 'none'}"
     if not math.isfinite(value) or value <= 0:
         return f"{name!r} must be above 0, got {number}{unit}"
-    return Budget(name, value * units[unit], unit_of(name))
+    if name in ERRORS and value * units[unit] > 1:
+        return f"{name!r} is a share of images, at most 1 or 100%, got {number}{unit}"
+    return Budget(name, value * units[unit], base)

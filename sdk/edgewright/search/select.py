@@ -9,7 +9,7 @@ import numpy as np
 
 from edgewright.errors import InfeasibleBudgetError, UsageError
 from edgewright.search.archive import Evaluation
-from edgewright.search.budget import format_cost
+from edgewright.search.budget import ERRORS, format_cost
 from edgewright.search.pareto import front_indices
 from edgewright.spaces.architecture import FloatArray, IntArray
 
@@ -47,7 +47,7 @@ def pick(
         front: points with the same objectives, ``error`` among them.
         under: upper limits by name, in the objectives' units.
         prefer: ``accuracy`` takes the least error; ``latency`` the least of the first objective
-            beside the error; ``knee`` the point farthest below the line (or plane) through the
+            that is no error; ``knee`` the point farthest below the line (or plane) through the
             extremes, objectives scaled to their range: where a little less of one costs a lot of
             another; ``trade-off`` the one whose near neighbours give up most for what they gain.
         weighed: names that ``knee`` and ``trade-off`` look at; all where ``None``.
@@ -68,7 +68,7 @@ def pick(
     if not within:
         raise InfeasibleBudgetError(_nothing_within(front, limits))
     F = np.array([[p.objectives[name] for name in names] for p in within])
-    costs = [i for i, name in enumerate(names) if name != "error"]
+    costs = [i for i, name in enumerate(names) if name not in ERRORS]
     error = names.index("error") if "error" in names else 0
     if prefer == "accuracy" or not costs:
         return within[int(np.lexsort((*F.T[::-1], F[:, error]))[0])]
@@ -121,15 +121,12 @@ def best_trade_offs(F: FloatArray, n: int = N_TRADE_OFFS) -> IntArray:
 
 
 def _nothing_within(front: Sequence[FrontPoint], limits: Mapping[str, float]) -> str:
-    def shown(name: str, value: float) -> str:
-        return f"{value:.4g}" if name == "error" else format_cost(name, value)
-
     def excess(point: FrontPoint) -> float:
         return max(
             point.objectives[name] / limit - 1.0 if limit else np.inf for name, limit in limits.items()
         )
 
     nearest = min(front, key=excess)
-    asked = ", ".join(f"{name} <= {shown(name, limit)}" for name, limit in limits.items())
-    values = ", ".join(f"{name} {shown(name, nearest.objectives[name])}" for name in limits)
+    asked = ", ".join(f"{name} <= {format_cost(name, limit)}" for name, limit in limits.items())
+    values = ", ".join(f"{name} {format_cost(name, nearest.objectives[name])}" for name in limits)
     return f"no network on the front has {asked}; the nearest, {nearest.id}, has {values}"
