@@ -1,7 +1,7 @@
 import pytest
 from doubles.sysfs import tree
 
-from edgewright.devices.energy import find_sensors, measure_energy
+from edgewright.devices.energy import Energy, Metered, find_sensors, measure_energy
 
 RAPL = "/sys/class/powercap"
 
@@ -111,3 +111,20 @@ def test_this_machine_has_a_sensor_or_says_why_not():
     assert bool(found.sensors) != bool(found.reason)
     for energy in measure_energy(lambda: sum(range(1000)), lambda: None, found.sensors, seconds=0.3):
         assert energy.energy_mj >= 0
+
+
+TOLD = Energy(sensor="RAPL package-0", energy_mj=2.0, idle_power_mw=1e3, power_mw=2e3, n=500, seconds=1.0)
+
+
+@pytest.mark.parametrize("found", [Metered((TOLD,), ""), Metered((), "no sensor")])
+def test_what_was_metered_is_read_back_as_it_was_told(found):
+    assert Metered.from_json(found.to_json()) == found
+
+
+@pytest.mark.parametrize(
+    "change",
+    [{"n": 0}, {"n": 1.5}, {"energy_mj": float("nan")}, {"power_mw": "2 W"}, {"sensor": 3}, {"x": 1}],
+)
+def test_an_energy_that_makes_no_sense_is_refused(change):
+    with pytest.raises(ValueError, match="an energy"):
+        Energy.from_json(TOLD.to_json() | change)

@@ -122,10 +122,18 @@ def test_it_computes_what_this_machine_computes(prepared, artifact):
     assert found.relative <= 1e-5
 
 
-def test_a_compiled_network_is_measured(prepared, artifact, monkeypatch):
+def test_a_compiled_network_is_measured_with_its_memory_and_load_time(prepared, artifact, monkeypatch):
     monkeypatch.setattr(bench, "ATTEMPTS", 1)
     monkeypatch.setattr(bench, "MEASURE", bench.MeasureConfig(min_samples=5, max_samples=5, max_time_ms=1.0))
-    assert bench.bench_artifact(artifact, prepared[0]).measurement.median_ms > 0
+    found = bench.bench_artifact(artifact, prepared[0], vendor=True)
+    assert found.measurement.median_ms > 0
+    assert found.footprint_reason == ""
+    assert found.footprint.size_bytes == artifact.stat().st_size
+    assert found.footprint.memory_bytes > 0
+    assert min(found.footprint.load_ms, found.footprint.first_load_ms) > 0
+    assert found.energy == ()
+    assert found.energy_reason.startswith("emulated-pi: no energy sensor")
+    assert found.vendor.reason == bench.BEHIND_SSH
 
 
 @pytest.fixture(scope="module")

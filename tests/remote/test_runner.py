@@ -57,6 +57,55 @@ def test_an_artifact_is_timed_alone(device, runner):
     assert runner.time_alone(device.artifact("network", ms=0.5), seed=[0], config=BRIEF).median_ms >= 0.5
 
 
+def test_memory_and_load_time_are_those_of_a_fresh_process_on_the_device(device, runner):
+    artifact = device.artifact("network", ms=0.5, weights="x" * 4_000_000)
+    found = runner.footprint(artifact)
+    assert found.size_bytes == artifact.stat().st_size
+    assert found.load_ms > 0
+    assert found.first_load_ms > 0
+    assert found.n_loads >= 1
+    # What it loads is read into memory; what the worker holds by then is not counted.
+    assert found.memory_bytes > 4e6
+    assert found.baseline_bytes > 5e6
+
+
+def test_an_artifact_that_the_device_cannot_load_has_no_footprint(device, runner):
+    with pytest.raises(RuntimeFailureError, match=r"shelf: .*another century"):
+        runner.footprint(device.artifact("refused", refuse="an operator of another century"))
+    with pytest.raises(RuntimeFailureError, match=r"took a fresh process down .*status -11"):
+        runner.footprint(device.artifact("crash", crash=signal.SIGSEGV))
+    assert runner.footprint(device.artifact("good"))
+
+
+def test_energy_is_told_by_sensor_or_with_the_reason_why_it_is_not(device, runner):
+    found = runner.energy(device.artifact("network"))
+    assert bool(found.energy) != bool(found.reason)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [{"load_ms": None}, {"load_ms": -1.0}, {"memory_bytes": "2 MB"}, {"n_loads": 1.5}, {"colour": 1}],
+)
+def test_a_footprint_that_makes_no_sense_is_refused(runner, monkeypatch, change):
+    sizes = dict.fromkeys(("size_bytes", "memory_bytes", "baseline_bytes", "n_loads"), 7)
+    told = {**sizes, "load_ms": 1.0, "first_load_ms": 2.0}
+    monkeypatch.setattr(runner, "_with_files", lambda method, files: told | change)
+    with pytest.raises(DeviceUnavailableError, match="sent a footprint that makes no sense"):
+        runner.footprint(None)
+    monkeypatch.setattr(runner, "_with_files", lambda method, files: told)
+    assert runner.footprint(None).load_ms == 1.0
+
+
+@pytest.mark.parametrize(
+    "told",
+    [None, {}, {"energy": [], "reason": ""}, {"energy": [{}], "reason": ""}, {"energy": [], "reason": 3}],
+)
+def test_an_energy_that_makes_no_sense_is_refused(runner, monkeypatch, told):
+    monkeypatch.setattr(runner, "_with_files", lambda method, files: told)
+    with pytest.raises(DeviceUnavailableError, match="sent a figure of energy that makes no sense"):
+        runner.energy(None)
+
+
 def test_outputs_come_back(device, runner):
     inputs = {"x": np.arange(24, dtype=np.float32).reshape(2, 1, 2, 2, 3)}
     found = runner.outputs(device.artifact("model"), inputs)

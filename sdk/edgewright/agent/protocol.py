@@ -7,6 +7,7 @@ Format history:
   nothing to ask, ``{"beat": true}``. The agent answers ``{"id": n, "result": …}`` or
   ``{"id": n, "error": {"kind": …, "message": …}}``, and sends ``{"beat": n, "note": …}`` every second
   while it works. Artifacts travel as base64 in the ``put`` requests.
+* protocol 2: ``footprint`` and ``energy`` tell what an artifact takes besides time.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ import json
 import re
 from typing import Any
 
-PROTOCOL = 1
+PROTOCOL = 2
 MAGIC = "edgewright-agent"
 
 BEAT_S = 1.0  # between the agent's signs of life

@@ -38,6 +38,8 @@ class Worker:
             "outputs": self._outputs,
             "measure_alone": self._measure_alone,
             "measure_turns": self._measure_turns,
+            "footprint": self._footprint,
+            "energy": self._energy,
             "install": self._install,
         }
 
@@ -128,6 +130,16 @@ class Worker:
         ]
         return self._timed(runner, results)
 
+    def _footprint(self, params: Message) -> Message:
+        runner, artifact = self._runner(params), self._path(params["artifact"])
+        self.note("loading it in a fresh process")
+        return cast(Message, runner.footprint(artifact).to_json())
+
+    def _energy(self, params: Message) -> Message:
+        runner, artifact = self._runner(params), self._path(params["artifact"])
+        self.note("reading the energy sensors")
+        return cast(Message, runner.energy(artifact).to_json())
+
     def _timed(self, runner: Any, value: Any) -> Message:
         """Return what was timed, with the speed that the device was seen at."""
         return {"timed": value, "gauge_ns": runner.gauge_ns}
@@ -177,9 +189,11 @@ def tell_version(runtime_name: str, folder: Path) -> None:
 
 
 def _use(folder: Path | None) -> None:
-    """Import packages from ``folder`` rather than from the system."""
+    """Import packages from ``folder`` rather than from the system, in processes started from here too."""
     if folder is not None:
         sys.path.insert(0, str(folder))
+        paths = [str(folder), *filter(None, [os.environ.get("PYTHONPATH")])]
+        os.environ["PYTHONPATH"] = os.pathsep.join(paths)
 
 
 def _error(number: Any, kind: str, message: str) -> Message:

@@ -15,6 +15,7 @@ beside the energy under load.
 
 from __future__ import annotations
 
+import math
 import threading
 import time
 from collections.abc import Callable
@@ -89,12 +90,52 @@ class Energy:
         """Return the fields as JSON values."""
         return asdict(self) | {"net_mj": self.net_mj}
 
+    @classmethod
+    def from_json(cls, data: Any) -> Energy:
+        """Return what ``to_json`` described. Raises ``ValueError`` where it is none."""
+        names = set(cls.__dataclass_fields__)
+        if not isinstance(data, dict) or set(data) - {"net_mj"} != names:
+            raise ValueError(f"an energy needs exactly the keys {sorted(names)}")
+        figures = {name: data[name] for name in names - {"sensor"}}
+        if not all(type(value) in (int, float) and math.isfinite(value) for value in figures.values()):
+            raise ValueError(f"an energy is told in finite numbers, got {figures!r:.120}")
+        if not (isinstance(data["sensor"], str) and type(data["n"]) is int and data["n"] > 0):
+            raise ValueError(f"an energy needs its sensor and a count of inferences, got {data!r:.120}")
+        return cls(sensor=data["sensor"], **figures)
+
     def text(self) -> str:
         """Return a line for a terminal."""
         return (
             f"{self.energy_mj:.3g} mJ an inference on {self.sensor} ({self.net_mj:.3g} mJ above idle; "
             f"{self.power_mw / 1e3:.3g} W, idle {self.idle_power_mw / 1e3:.3g} W)"
         )
+
+
+class Metered(NamedTuple):
+    """The energy of an inference on a machine.
+
+    Attributes:
+        energy: by sensor.
+        reason: why there is none; empty where there is some.
+    """
+
+    energy: tuple[Energy, ...]
+    reason: str
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the fields as JSON values."""
+        return {"energy": [each.to_json() for each in self.energy], "reason": self.reason}
+
+    @classmethod
+    def from_json(cls, data: Any) -> Metered:
+        """Return what ``to_json`` described. Raises ``ValueError`` where it is none."""
+        if not isinstance(data, dict) or not isinstance(data.get("energy"), list):
+            raise ValueError(f"energies are a list, got {data!r:.80}")
+        energy = tuple(map(Energy.from_json, data["energy"]))
+        reason = data.get("reason")
+        if not isinstance(reason, str) or bool(reason) == bool(energy):
+            raise ValueError("there is either energy or a reason why there is none")
+        return cls(energy, reason)
 
 
 def find_sensors(*, root: Path = system.ROOT) -> Found:

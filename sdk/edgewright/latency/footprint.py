@@ -53,6 +53,19 @@ class Footprint:
         """Return the fields as JSON values."""
         return asdict(self)
 
+    @classmethod
+    def from_json(cls, data: Any) -> Footprint:
+        """Return what ``to_json`` described. Raises ``ValueError`` where it is none."""
+        names = set(cls.__dataclass_fields__)
+        if not isinstance(data, dict) or set(data) != names:
+            raise ValueError(f"a footprint needs exactly the keys {sorted(names)}")
+        for name, value in data.items():
+            kinds = (int, float) if name.endswith("_ms") else (int,)
+            known = value is not None or name not in ("memory_bytes", "baseline_bytes")
+            if known and (type(value) not in kinds or not 0 <= value < 1e15):
+                raise ValueError(f"{name} of a footprint is a number of 0 or more, got {value!r:.40}")
+        return cls(**data)
+
     def text(self) -> str:
         """Return a line for a terminal."""
         if self.memory_bytes is None:

@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 from edgewright.backends.artifact import random_feeds
 from edgewright.backends.base import Runtime
 from edgewright.devices.conditions import Conditions, read_conditions
+from edgewright.devices.energy import Metered, find_sensors, measure_energy
 from edgewright.devices.probe import Fingerprint, probe
 from edgewright.devices.throttle import Snapshot, changed, snapshot
 from edgewright.errors import (
@@ -28,6 +29,7 @@ from edgewright.errors import (
     SDKError,
     StorageError,
 )
+from edgewright.latency.footprint import Footprint, measure_footprint
 from edgewright.latency.measure import Interleaved, MeasureConfig, Measurement, measure, measure_interleaved
 from edgewright.latency.paired import measure_paired
 from edgewright.latency.stopwatch import Run, Stopwatch
@@ -147,6 +149,24 @@ class Runner(Protocol):
         Raises:
             RuntimeFailureError: the runtime would not open or run it.
             DeviceUnavailableError, MissingExtraError, StorageError: the machine cannot run anything.
+        """
+        ...
+
+    def footprint(self, artifact: Path) -> Footprint:
+        """Return what an artifact costs besides time (:mod:`edgewright.latency.footprint`).
+
+        Raises:
+            RuntimeFailureError: the runtime refuses it, takes its process down, or is too slow.
+            DeviceUnavailableError, StorageError: the machine cannot be asked.
+        """
+        ...
+
+    def energy(self, artifact: Path) -> Metered:
+        """Return the energy of an inference by sensor, or why the machine has no figure.
+
+        Raises:
+            RuntimeFailureError: the runtime would not open or run it.
+            DeviceUnavailableError, StorageError: the machine cannot be asked.
         """
         ...
 
@@ -345,6 +365,20 @@ class LocalRunner:
         with self.runtime.open(artifact, threads=self._threads) as session:
             found = [session.run({name: each[index] for name, each in inputs.items()}) for index in range(n)]
         return {name: np.stack([each[name] for each in found]) for name in found[0]}
+
+    def footprint(self, artifact: Path) -> Footprint:
+        """Return what an artifact costs besides time; see :meth:`Runner.footprint`."""
+        return measure_footprint(artifact, self.name, threads=self._threads)
+
+    def energy(self, artifact: Path) -> Metered:
+        """Return the energy of an inference by sensor; see :meth:`Runner.energy`."""
+        sensors, reason = find_sensors()
+        if not sensors:
+            return Metered((), reason)
+        with ExitStack() as stack:
+            run, synchronize = self._open(artifact, stack, np.random.default_rng(0))
+            energy = measure_energy(run, synchronize, sensors)
+        return Metered(energy, "" if energy else "the sensors did not answer")
 
     def _open(self, artifact: Path, stack: ExitStack, rng: np.random.Generator) -> tuple[Run, Run]:
         session = stack.enter_context(self.runtime.open(artifact, threads=self._threads))

@@ -12,15 +12,16 @@ import numpy as np
 from edgewright.backends.artifact import random_feeds
 from edgewright.backends.cross_check import CrossCheck, NoCrossCheck, cross_check
 from edgewright.backends.registry import runtime
-from edgewright.devices.energy import Energy, find_sensors, measure_energy
+from edgewright.devices.energy import Energy, Metered, find_sensors, measure_energy
 from edgewright.devices.profile import DeviceProfile
 from edgewright.devices.throttle import Snapshot, changed, snapshot
-from edgewright.errors import BudgetError, BudgetViolationError, RuntimeFailureError
+from edgewright.errors import BudgetError, BudgetViolationError, RuntimeFailureError, SDKError
 from edgewright.latency.footprint import Footprint, measure_footprint
 from edgewright.latency.measure import MeasureConfig, Measurement, Stopwatch, measure
+from edgewright.latency.runner import Runner
 from edgewright.pipeline.gauge import known_gauge_ns
 from edgewright.pipeline.progress import SILENT, Progress
-from edgewright.pipeline.runners import require_attached, runner_on
+from edgewright.pipeline.runners import BEHIND_SSH, require_attached, runner_on
 from edgewright.search.budget import format_cost, parse_budgets
 
 MEASURE = MeasureConfig(min_samples=50)
@@ -275,8 +276,7 @@ def _bench_remote(
     vendor: bool,
     progress: Progress,
 ) -> BenchResult:
-    """Have the agent on a device behind ssh measure; what only this machine can tell is said to be absent."""
-    elsewhere = "the device is behind ssh"
+    """Have the agent on a device behind ssh measure; what it cannot tell is said to be absent."""
     with (
         progress.task(f"measuring {artifact.name} on {profile.name}"),
         runner_on(profile, progress=progress) as runner,
@@ -291,6 +291,7 @@ def _bench_remote(
         )
         throttled = (*before.throttled, *runner.conditions().throttled)
         version = runner.version
+        footprint, footprint_reason, metered = _costs_remote(artifact, profile.name, runner)
     return BenchResult(
         artifact,
         profile.name,
@@ -299,10 +300,29 @@ def _bench_remote(
         measurement,
         limit,
         slowed_by=tuple(dict.fromkeys(throttled)),
-        footprint_reason=elsewhere,
-        energy_reason=elsewhere,
-        vendor=NoCrossCheck(elsewhere) if vendor else None,
+        footprint=footprint,
+        footprint_reason=footprint_reason,
+        energy=metered.energy,
+        energy_reason=metered.reason,
+        vendor=NoCrossCheck(BEHIND_SSH) if vendor else None,
     )
+
+
+def _costs_remote(artifact: Path, device: str, runner: Runner) -> tuple[Footprint | None, str, Metered]:
+    """Return memory and load time, or why they are not known, and energy: the latency is kept without."""
+    footprint, reason = None, ""
+    try:
+        footprint = runner.footprint(artifact)
+    except RuntimeFailureError as error:
+        reason = str(error)
+    except SDKError as error:  # the device is gone: it would be waited for once more
+        return None, str(error), Metered((), str(error))
+    try:
+        metered = runner.energy(artifact)
+    except SDKError as error:
+        return footprint, reason, Metered((), str(error))
+    why = f"{device}: {metered.reason}" if metered.reason else ""
+    return footprint, reason, metered._replace(reason=why)
 
 
 def _read_budget(text: str) -> float | None:

@@ -27,6 +27,8 @@ _PARTS = (
     "backends/tensorrt/log.py",
     "devices/*.py",
     "latency/__init__.py",
+    "latency/footprint.py",
+    "latency/footprint_child.py",
     "latency/measure.py",
     "latency/paired.py",
     "latency/runner.py",

@@ -20,8 +20,10 @@ from numpy.typing import NDArray
 
 from edgewright.agent.protocol import OPENING
 from edgewright.devices.conditions import Conditions
+from edgewright.devices.energy import Metered
 from edgewright.devices.probe import Fingerprint
 from edgewright.errors import DeviceUnavailableError, LinkLostError, SDKError, TableError
+from edgewright.latency.footprint import Footprint
 from edgewright.latency.measure import Interleaved, MeasureConfig, Measurement
 from edgewright.latency.runner import Refusal
 from edgewright.remote.client import Client, Note, WorkerDiedError, stored_name, wait_for
@@ -168,6 +170,16 @@ class RemoteRunner:
         text = base64.b64encode(stream.getvalue()).decode("ascii")
         answer = self._with_files("outputs", {"artifact": artifact}, inputs=text)
         return self._checked("set of outputs", _arrays, answer)
+
+    def footprint(self, artifact: Path) -> Footprint:
+        """Return what an artifact costs the device besides time; see ``Runner.footprint``."""
+        answer = self._with_files("footprint", {"artifact": artifact})
+        return self._checked("footprint", Footprint.from_json, answer)
+
+    def energy(self, artifact: Path) -> Metered:
+        """Return the energy of an inference by the device's sensors; see ``Runner.energy``."""
+        answer = self._with_files("energy", {"artifact": artifact})
+        return self._checked("figure of energy", Metered.from_json, answer)
 
     def close(self) -> None:
         """Let the device go."""
