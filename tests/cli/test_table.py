@@ -111,6 +111,18 @@ def test_a_table_of_another_machine_does_not_validate(edgewright, table):
     assert "edgewright profile" in line
 
 
+def test_validate_asks_the_device_that_is_named(edgewright, chain, table, device):
+    assert edgewright("table", "validate", table, "--on", "cpu", "--json").json()["compared_with"]
+    edgewright("table", "validate", chain.table("litert"), "--on", device.profile.path).refusal(
+        2, "is of local-cpu-litert", "shelf asks for", "edgewright profile shelf"
+    )
+    edgewright("table", "validate", table, "--on", "none-such").refusal(2, "unknown device", "known devices")
+    (device.folder / "says").write_text("ssh: connect to host shelf port 22: Connection refused\n")
+    rewrite(table, device="shelf", runtime="litert")
+    outcome = edgewright("table", "validate", table, "--on", device.profile.path)
+    outcome.refusal(4, "Connection refused", "switched on")
+
+
 def test_a_table_of_another_runtime_version_does_not_validate(edgewright, table):
     rewrite(table, runtime_version="onnxruntime 0.1")
     edgewright("table", "validate", table).refusal(2, "onnxruntime 0.1", "installed is", "edgewright profile")

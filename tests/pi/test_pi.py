@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
+from doubles.fake_device import FakeDevice
 from pi.conftest import SPACE
 
 from edgewright.errors import (
@@ -17,12 +18,17 @@ from edgewright.errors import (
     StorageError,
     UsageError,
 )
+from edgewright.latency.profiler import profile_space
 from edgewright.latency.target import ProfileConfig
 from edgewright.pipeline import bench
 from edgewright.pipeline.devices import check_device, device_parity, prepare_device, probe_device
 from edgewright.pipeline.profile import profile_device
 from edgewright.pipeline.progress import Silent
+from edgewright.pipeline.table_device import require_its_device
+from edgewright.pipeline.table_show import validate_table
+from edgewright.pipeline.table_transfer import transfer_table
 from edgewright.pipeline.tables import device_cost
+from edgewright.spaces import find_space, registry
 
 pytestmark = pytest.mark.pi
 CONFIG = ProfileConfig(
@@ -171,6 +177,36 @@ def test_the_table_is_not_measured_twice(profiled, prepared):
     assert profile_device(prepared[0], SPACE, tables=profiled[2], preset=CONFIG).reused
 
 
+def test_its_table_is_validated_against_the_device_and_not_this_machine(profiled, prepared, monkeypatch):
+    monkeypatch.setitem(registry.SPACES, SPACE.base_name, SPACE)
+    value, text = validate_table(profiled[0].path, None, prepared[0])
+    assert value["compared_with"] == "emulated-pi as it is now (ssh://emulated-pi)"
+    assert value["emulated"]
+    assert "search refuses them" in text
+    with pytest.raises(ForeignTableError, match=r"no profile here is named 'emulated-pi'.*--on"):
+        validate_table(profiled[0].path, None)
+
+
+def test_few_measurements_and_another_devices_table_make_a_model_that_search_refuses(prepared, tmp_path):
+    pi, space = prepared[0], find_space("mobilenetv3-small-image@16:4")
+    config = ProfileConfig(passes=1, rounds=2, n_fit=6, n_validate=0)
+    source = profile_space(space, FakeDevice().target(space), journal=tmp_path / "j", config=config)
+    made = transfer_table(
+        [source.save(tmp_path / "source.json").path],
+        pi,
+        space,
+        samples=4,
+        tables=tmp_path,
+        config=ProfileConfig(network_visits=1, network_rounds=1, max_repeats=0),
+    )
+    assert len(made.model.networks) == 4
+    assert made.model.fingerprint.emulated
+    assert made.model.fingerprint.machine == "aarch64"
+    assert validate_table(made.path, None, pi)[0]["compared_with"].startswith("emulated-pi")
+    with pytest.raises(ForeignTableError, match="emulated device"):
+        device_cost(str(pi.path), space, tables=tmp_path, precision=None, allow_foreign=False)
+
+
 def test_a_full_disk_is_named_and_what_was_there_is_kept(rig, prepared, artifact):
     pi, first = prepared
     models, share = "home/pi/.cache/edgewright/models", "home/pi/.local/share"
@@ -214,3 +250,5 @@ def test_another_runtime_version_is_told_from_the_one_that_was_measured(profiled
         OutputExistsError, match=r"measured with ai-edge-litert .*installed is tflite-runtime 2\.14"
     ):
         profile_device(pi, SPACE, tables=profiled[2], preset=CONFIG)
+    with pytest.raises(ForeignTableError, match=r"ai-edge-litert .*installed is tflite-runtime 2\.14"):
+        require_its_device(profiled[0].table, pi)

@@ -42,13 +42,23 @@ def show(
 def validate(
     file: File,
     space: Annotated[str | None, typer.Option(help="Also demand that it covers this space.")] = None,
+    device: Annotated[
+        str | None,
+        typer.Option(
+            "--on", help="The device that it must be of: name, alias or path; found by its own name else."
+        ),
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Check a table: whole, unedited, sane, of this machine, covering its space."""
+    """Check a table: whole, unedited, sane, of its device as that is now, covering its space.
+
+    A device behind ssh is asked what it is and which runtime it has.
+    """
     from edgewright.pipeline.table_show import validate_table
 
-    value, text = validate_table(file, space)
-    Console(as_json).result(value, text)
+    console = Console(as_json)
+    value, text = validate_table(file, space, device, progress=console)
+    console.result(value, text)
 
 
 app.command("diff")(table_assets.diff)

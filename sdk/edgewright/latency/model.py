@@ -160,6 +160,7 @@ class LatencyModel:
             "space": self.space_name,
             "created_utc": self.created_utc,
             "cpu": self.fingerprint.cpu_model,
+            "emulated": self.fingerprint.emulated,
             "n_fit": roles.count("fit"),
             "n_validate": roles.count("validate"),
             "n_noisy": sum(record.measurement.verdict == "noisy" for record in self.networks),

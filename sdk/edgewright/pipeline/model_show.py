@@ -5,11 +5,13 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from edgewright.backends.registry import runtime
-from edgewright.devices.probe import probe
+from edgewright.devices.profile import DeviceProfile
 from edgewright.errors import UsageError
 from edgewright.latency.encoding_predictor import EncodingPredictor
 from edgewright.latency.model import LatencyModel
+from edgewright.pipeline.progress import SILENT, Progress
+from edgewright.pipeline.table_device import require_its_device
+from edgewright.pipeline.tables import emulated_lines
 from edgewright.pipeline.tabulate import columns
 from edgewright.spaces import find_space
 
@@ -39,23 +41,32 @@ def describe_model(path: Path, *, by_operator: bool) -> tuple[dict[str, Any], st
     return value, columns([(key, _text(item)) for key, item in facts.items()], ("of this model", ""))
 
 
-def validate_model(path: Path, space: str | None) -> tuple[dict[str, Any], str]:
+def validate_model(
+    path: Path,
+    space: str | None,
+    device: str | DeviceProfile | None = None,
+    *,
+    progress: Progress = SILENT,
+) -> tuple[dict[str, Any], str]:
     """Check a model; return its verdict and its error figures as JSON values and text.
+
+    The arguments are those of :func:`edgewright.pipeline.table_show.validate_table`.
 
     Raises:
         TableError: the file is faulty, or of other networks.
         ForeignTableError: it was measured on another machine or with another version of its runtime.
-        MissingExtraError: its runtime is not installed.
+        MissingExtraError: its runtime is not installed on the device.
+        DeviceUnavailableError: the device is not attached or cannot be reached.
     """
     model = LatencyModel.load(path)
     wanted = find_space(space or model.space_name)
     EncodingPredictor(model, wanted)
-    model.require_device(probe())
-    model.require_runtime(runtime(model.runtime).version)
+    compared = require_its_device(model, device, progress=progress)
     found = model.validation
     value = {"table": str(path), "table_id": model.table_id, "valid": True, "space": wanted.name}
+    value |= {"device": model.device, "compared_with": compared, "emulated": model.fingerprint.emulated}
     value |= {"imported": False, "kind": "latency model", "validation": found.to_json() if found else None}
-    lines = [f"{path}: whole, unedited, of this machine, covers {wanted.name}"]
+    lines = [f"{path}: whole, unedited, of {compared}, covers {wanted.name}", *emulated_lines(model)]
     if model.leave_one_out_percent is not None:
         lines.append(f"each network from the others: {model.leave_one_out_percent:.1f} % off on average")
     if found is not None:

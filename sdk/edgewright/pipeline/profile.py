@@ -21,7 +21,7 @@ from edgewright.latency.target import PRESETS, ProfileConfig, Target
 from edgewright.pipeline.compile import device_exporter
 from edgewright.pipeline.progress import SILENT, Progress
 from edgewright.pipeline.runners import BEHIND_SSH, runner_on
-from edgewright.pipeline.tables import choose_precision, require_made_for, table_path
+from edgewright.pipeline.tables import choose_precision, emulated_lines, require_made_for, table_path
 from edgewright.spaces import Architecture, MobileSpace, Operator
 from edgewright.supernet.plain import measured_module, network_from_architecture
 
@@ -67,6 +67,7 @@ class ProfileResult:
             )
         if table.cross_check is not None:
             lines.append(f"the vendor's own tool: {table.cross_check.text()}")
+        lines += emulated_lines(table)
         return "\n".join(lines)
 
 

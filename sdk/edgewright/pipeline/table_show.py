@@ -5,8 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from edgewright.backends.registry import runtime
-from edgewright.devices.probe import probe
+from edgewright.devices.profile import DeviceProfile
 from edgewright.errors import TableError, UsageError
 from edgewright.files import parse_json, read_json
 from edgewright.latency.breakdown import OperatorCost, breakdown
@@ -16,6 +15,9 @@ from edgewright.latency.predictor import NEVER_MS
 from edgewright.latency.records import architecture_from_json
 from edgewright.latency.table import LatencyTable
 from edgewright.pipeline.model_show import describe_model, validate_model
+from edgewright.pipeline.progress import SILENT, Progress
+from edgewright.pipeline.table_device import require_its_device
+from edgewright.pipeline.tables import emulated_lines
 from edgewright.pipeline.tabulate import columns
 from edgewright.spaces import Architecture, MobileSpace, Operator, find_space
 
@@ -70,29 +72,43 @@ def describe_table(
     return value, "\n\n".join(blocks)
 
 
-def validate_table(path: Path, space: str | None) -> tuple[dict[str, Any], str]:
+def validate_table(
+    path: Path,
+    space: str | None,
+    device: str | DeviceProfile | None = None,
+    *,
+    progress: Progress = SILENT,
+) -> tuple[dict[str, Any], str]:
     """Check a table; return its verdict and its error figures as JSON values and text.
+
+    Args:
+        path: a table or a model.
+        space: that it must cover; its own where ``None``.
+        device: that it must be of: a profile, or its name, alias or path; the one that the table names
+            where ``None``. A device behind ssh is asked.
+        progress: told what is asked.
 
     Raises:
         TableError: names every fault.
         ForeignTableError: it was measured on another machine or with another version of its runtime.
-        MissingExtraError: its runtime is not installed.
+        MissingExtraError: its runtime is not installed on the device.
+        DeviceUnavailableError: the device is not attached or cannot be reached.
     """
     if is_model(path):
-        return validate_model(path, space)
+        return validate_model(path, space, device, progress=progress)
     imported = open_imported(path)
     if imported is not None:
         return _validate_imported(imported, path, space)
     table = LatencyTable.load(path)
     wanted = find_space(space or table.space_name)
     table.require_space(wanted)
-    table.require_device(probe())
-    table.require_runtime(runtime(table.runtime).version)
+    compared = require_its_device(table, device, progress=progress)
     found = table.validation
     error = found.to_json() if found else None
     value = {"table": str(path), "table_id": table.table_id, "valid": True, "space": wanted.name}
+    value |= {"device": table.device, "compared_with": compared, "emulated": table.fingerprint.emulated}
     value |= {"imported": False, "validation": error} | _doubts(table)
-    lines = [f"{path}: whole, unedited, of this machine, covers {wanted.name}"]
+    lines = [f"{path}: whole, unedited, of {compared}, covers {wanted.name}", *emulated_lines(table)]
     if found is None:
         lines.append("its error on whole networks was never measured")
     else:

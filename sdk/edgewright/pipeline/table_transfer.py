@@ -13,11 +13,18 @@ from edgewright.errors import OutputExistsError, TableError, UsageError
 from edgewright.latency.model import LatencyModel, is_model
 from edgewright.latency.runner import Runner
 from edgewright.latency.table import LatencyTable
-from edgewright.latency.transfer import measure_transfer, plan_transfer
+from edgewright.latency.target import ProfileConfig
+from edgewright.latency.transfer import NETWORKS, measure_transfer, plan_transfer
 from edgewright.pipeline.profile import make_target
 from edgewright.pipeline.progress import SILENT, Progress
 from edgewright.pipeline.runners import runner_on
-from edgewright.pipeline.tables import MAX_ERROR, choose_precision, model_path, require_made_for
+from edgewright.pipeline.tables import (
+    MAX_ERROR,
+    choose_precision,
+    emulated_lines,
+    model_path,
+    require_made_for,
+)
 from edgewright.spaces import MobileSpace
 
 
@@ -60,6 +67,7 @@ class TransferResult:
             )
         else:
             lines.append("no network was held out to judge it; --validate N measures N more")
+        lines += emulated_lines(model)
         if model.error > MAX_ERROR:
             lines.append(
                 f"that is more than the {MAX_ERROR:.0%} that search takes; give more --samples, or sources "
@@ -81,6 +89,7 @@ def transfer_table(
     out: Path | None = None,
     seed: int = 0,
     again: bool = False,
+    config: ProfileConfig = NETWORKS,
     progress: Progress = SILENT,
 ) -> TransferResult:
     """Measure few whole networks of a space on a device and write its latency model.
@@ -99,12 +108,14 @@ def transfer_table(
         out: the file, instead.
         seed: of the networks, orders and inputs.
         again: measure anew and replace a model that is there.
+        config: how thoroughly whole networks are measured.
         progress: told what is measured.
 
     Raises:
         UsageError: no source, one twice, or too few samples.
         TableError: a source is no table, or does not cover the space.
-        DeviceUnavailableError: the device is not this machine, or its entry gates are not met.
+        DeviceUnavailableError: the device is not attached or cannot be reached, or its entry gates are
+            not met.
         OutputExistsError: the file holds a model of something else.
         MissingExtraError: the runtime is not installed.
         StorageError: the disk is full; what was measured is in the journal.
@@ -127,6 +138,7 @@ def transfer_table(
                 plan,
                 journal=journal,
                 seed=seed,
+                config=config,
                 progress=lambda done, total, what: task.update(done, total, note=what),
             )
     model = model.save(path)

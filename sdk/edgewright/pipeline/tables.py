@@ -130,6 +130,13 @@ def require_real(table: LatencyTable | LatencyModel, *, allow_foreign: bool = Fa
         )
 
 
+def emulated_lines(table: LatencyTable | LatencyModel) -> list[str]:
+    """Return the line that a user is told of what was measured on an emulated device; none otherwise."""
+    if not table.fingerprint.emulated:
+        return []
+    return ["measured on an emulated device: its latencies mean nothing, and search refuses them"]
+
+
 @dataclass(frozen=True, slots=True)
 class DeviceCost:
     """Latency on a device as search sees it.
