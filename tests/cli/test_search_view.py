@@ -80,10 +80,10 @@ def test_the_plot_has_the_best_at_the_top_and_the_cheapest_at_the_left():
 
 def test_a_cost_lies_across_and_no_error():
     F = np.array([[0.1, 0.9, 4.0], [0.5, 0.5, 1.0]])
-    found = plain(plot(F, (0, 0), ("error", "adversarial-error", "cpu"), 79, 6))
+    found = plain(plot(F, (0, 0), ("error", "adversarial-error", "cpu"), 100, 6))
     assert "1 ms" in found[7]
     assert "cpu  4 ms" in found[7]
-    assert "on the front of error, adversarial-error, cpu" in found[8]
+    assert "2 on the front of error, adversarial-error, cpu" in found[8]
     found = plain(plot(F[:, :2], (0, 0), ("error", "adversarial-error"), 79, 6))
     assert "adversarial-error  90.00%" in found[7]
 
@@ -98,6 +98,18 @@ def test_each_of_several_surrogates_is_told_of():
 
 def test_one_objective_alone_has_no_plot():
     assert len(lines(state(names=("error",)), 79, 10)) == 4
+
+
+@pytest.mark.parametrize("width", [30, 60, 80])
+def test_no_line_is_wider_than_the_terminal_however_much_there_is_to_say(width):
+    seen = state(names=("error", "adversarial-error", "a-device-of-a-long-name"))
+    fidelity = {name: {"tau": 0.5} for name in seen.names[:2]}
+    seen.reports[-1] |= {"surrogate": "lightgbm, ridge", "fidelity": fidelity}
+    stream = io.StringIO()
+    RichConsole(file=stream, width=width, height=30).print(Frame(seen))
+    found = stream.getvalue().splitlines()
+    assert max(map(len, found)) < width
+    assert len(found) == len(lines(seen, width - 1, 14)), "none is wrapped"
 
 
 @pytest.mark.parametrize(("rows", "drawn"), [(50, 14), (24, 14), (16, 6), (14, 0), (5, 0)])

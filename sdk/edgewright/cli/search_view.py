@@ -117,7 +117,9 @@ class Frame:
         signs = ASCII if options.ascii_only else DRAWN
         # One column stays free: some terminals wrap a line that fills the last one.
         for line in lines(self._state, options.max_width - 1, _rows(console.height), signs):
-            yield Text.from_markup(line, overflow="crop", end="\n")
+            text = Text.from_markup(line, end="\n")
+            text.truncate(options.max_width - 1, overflow="crop")
+            yield text
 
 
 def _rows(height: int) -> int:
@@ -244,14 +246,16 @@ def plot(
         cells = "".join(_run(styles, kind, len(list(run))) for kind, run in kinds_here)
         found.append(f"{labels.get(row, ''):>{MARGIN - 2}} {signs.side}{cells}")
     ends = [_value(names[cost], F[:, cost], share) for share in (0.0, 1.0)]
-    among = escape(", ".join(names))
+    legend = f"{len(front)} on the front of {', '.join(names)}", "newest", f"{len(F)} in all"
+    if MARGIN + sum(map(len, legend)) + 12 > width:  # signs and spaces
+        legend = f"{len(front)} on the front", *legend[1:]
     gap = " " * max(1, columns - len(ends[0]) - len(ends[1]) - len(names[cost]) - 2)
     return [
         *found,
         f"{'':>{MARGIN - 2}} {signs.corner}{signs.foot * columns}",
         f"{'':>{MARGIN}}{ends[0]}{gap}{escape(names[cost])}  {ends[1]}",
-        f"{'':>{MARGIN}}[bold green]{signs.front}[/] {len(front)} on the front of {among}   "
-        f"[yellow]{signs.fresh}[/] newest   [dim]{signs.other}[/] {len(F)} in all",
+        f"{'':>{MARGIN}}[bold green]{signs.front}[/] {escape(legend[0])}   "
+        f"[yellow]{signs.fresh}[/] {legend[1]}   [dim]{signs.other}[/] {legend[2]}",
     ]
 
 
