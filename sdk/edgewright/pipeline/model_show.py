@@ -56,7 +56,7 @@ def validate_model(
         TableError: the file is faulty, or of other networks.
         ForeignTableError: it was measured on another machine or with another version of its runtime.
         MissingExtraError: its runtime is not installed on the device.
-        DeviceUnavailableError: the device is not attached or cannot be reached.
+        DeviceUnavailableError: the device is not attached, cannot be reached, or is being measured.
     """
     model = LatencyModel.load(path)
     wanted = find_space(space or model.space_name)

@@ -33,7 +33,7 @@ def require_its_device(
         ForeignTableError: it was measured on another machine or with another version of its runtime.
         TableError: the profile asks for another runtime.
         ProfileError: no device has the name that was given.
-        DeviceUnavailableError: the device is not attached or cannot be reached.
+        DeviceUnavailableError: the device is not attached, cannot be reached, or is being measured.
         MissingExtraError: the runtime is not installed there.
     """
     profile = device if isinstance(device, DeviceProfile) else _find(table, device)

@@ -92,7 +92,7 @@ def validate_table(
         TableError: names every fault.
         ForeignTableError: it was measured on another machine or with another version of its runtime.
         MissingExtraError: its runtime is not installed on the device.
-        DeviceUnavailableError: the device is not attached or cannot be reached.
+        DeviceUnavailableError: the device is not attached, cannot be reached, or is being measured.
     """
     if is_model(path):
         return validate_model(path, space, device, progress=progress)
