@@ -64,12 +64,21 @@ def test_a_corrected_operator_never_costs_nothing():
     assert correction.cost_ms(NetCost(1.0, 1.0)) > 0
 
 
-def test_what_every_network_has_alike_lies_with_the_head():
+def test_what_every_network_has_alike_lies_with_the_operators_that_none_lacks():
     correction = Correction(
         coefficients={**NO_CORRECTION.coefficients, "once": -3.0}, ridge=0.1, n=9, leave_one_out_percent=1.0
     )
-    assert correction.cost_ms(NetCost(0.2, 0.4, is_head=True)) == pytest.approx(0.2 - 0.3)
+    assert correction.cost_ms(NetCost(0.2, 0.4, is_fixed=True)) == pytest.approx(0.2 - 0.03)
     assert correction.cost_ms(NetCost(0.2, 0.4)) == 0.2
+    assert correction.cost_ms(NetCost(0.02, 0.04, is_fixed=True)) > 0
+
+
+def test_every_network_of_a_space_has_as_many_operators_that_none_lacks():
+    for name in ("mobilenetv3-w1.0", "mobilenetv3-small-image@24+32"):
+        space = find_space(name)
+        X = space.sample(np.random.default_rng(0), 50)
+        counts = {sum(not op.residual for op in space.operators(space.decode(x))) for x in X}
+        assert len(counts) == 1
 
 
 def test_an_operator_spills_what_the_cache_cannot_hold():
@@ -96,7 +105,7 @@ def test_a_correction_of_three_features_is_still_read():
         "covariance": [[1.0, 0.0, 0.0], [0.0, 2.0, 0.0], [0.0, 0.0, 3.0]],
     }
     read = Correction.from_json(old)
-    assert read.cost_ms(NetCost(1.0, 2.0, 0.5, is_head=True)) == pytest.approx(0.4 + 1.2 + 0.01)
+    assert read.cost_ms(NetCost(1.0, 2.0, 0.5, is_fixed=True)) == pytest.approx(0.4 + 1.2 + 0.01)
     assert np.array(read.covariance).shape == (len(FEATURES), len(FEATURES))
     assert np.diag(read.covariance).tolist() == [1.0, 2.0, 3.0, 0.0, 0.0]
 

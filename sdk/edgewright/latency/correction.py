@@ -30,8 +30,9 @@ from edgewright.spaces.architecture import FloatArray
 from edgewright.spaces.operator import Operator
 
 # Their units are chosen so that coefficients are of the order of one. ``once`` is what every network has
-# alike; ``spilled`` the warm time of operators in so far as the core's own cache cannot hold what they
-# work on: those a loop keeps no warmer than a network does (docs/adr/0011).
+# alike, shared among the operators that none lacks, so that none becomes free; ``spilled`` the warm time
+# of operators in so far as the core's own cache cannot hold what they work on: those a loop keeps no
+# warmer than a network does (docs/adr/0011).
 FEATURES = ("warm", "cold", "calls", "once", "spilled")
 BYTES_OF_A_VALUE = {"fp32": 4, "fp16": 2, "int8": 1}
 # Of a network larger than the caches, an operator finds most of its data as a stranger's call left
@@ -43,7 +44,7 @@ _HUBER = 1.345  # 95 % as efficient as least squares on normal errors
 _REWEIGHTINGS = 8
 MIN_NETWORKS = 4  # below that leave-one-out says nothing
 # A corrected operator may not cost less than this share of what it measured warm: a deeper network
-# must never be predicted faster. The head, which no network lacks, carries ``once`` and may.
+# must never be predicted faster.
 MIN_SHARE = 0.05
 
 
@@ -77,7 +78,7 @@ class Correction:
         """Return the corrected cost of an operator that costs ``net`` as measured."""
         values = features(net)
         total = sum(self.coefficients[name] * value for name, value in values.items())
-        return total if net.is_head else max(total, MIN_SHARE * net.warm_ms)
+        return max(total, MIN_SHARE * net.warm_ms)
 
     def std_ms(self, F: FloatArray, predicted_ms: FloatArray) -> FloatArray:
         """Return the standard deviation of predictions ``(n,)`` of networks with features ``F``.
@@ -171,7 +172,7 @@ def features(net: NetCost) -> dict[str, float]:
         "warm": net.warm_ms,
         "cold": net.cold_ms,
         "calls": 1e-2,  # 10 µs
-        "once": 0.1 if net.is_head else 0.0,  # 100 µs
+        "once": 1e-2 if net.is_fixed else 0.0,  # 10 µs
         "spilled": net.spilled * net.warm_ms,
     }
 

@@ -43,13 +43,13 @@ class NetCost(NamedTuple):
         warm_ms: of warm calls.
         cold_ms: of cold calls.
         spilled: share of its working set that the core's own cache cannot hold, from 0 to 1.
-        is_head: whether it ends the network; every network has one.
+        is_fixed: whether every network has it: depth adds residual blocks only.
     """
 
     warm_ms: float
     cold_ms: float
     spilled: float = 0.0
-    is_head: bool = False
+    is_fixed: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -128,7 +128,7 @@ class LatencyTable:
         spilled = spilled_share(
             working_set_bytes(operator, self.precision), self.fingerprint.core_cache_bytes
         )
-        return NetCost(warm_ms, cold_ms, spilled, operator.kind == "head")
+        return NetCost(warm_ms, cold_ms, spilled, is_fixed=not operator.residual)
 
     def require_space(self, space: Space) -> None:
         """Raise ``MissingEntryError`` unless the table covers ``space``.

@@ -44,7 +44,7 @@ class ProfileConfig:
     rounds: int = 12
     segment: int = 31
     warm_ms: float = 0.3
-    n_fit: int = 30
+    n_fit: int = 40
     n_validate: int = 40
     network_visits: int = 4
     network_rounds: int = 2
