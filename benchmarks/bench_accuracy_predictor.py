@@ -98,7 +98,9 @@ def parse(arguments: Sequence[str]) -> tuple[Config, Path | None]:
     parser.add_argument("--test", required=True, metavar="FILE:COLUMN", help="accuracies that judge")
     parser.add_argument("--samples", default="78,156,469", help="accuracies that are learned from")
     parser.add_argument("--draws", type=int, default=10, help="random draws of each")
-    parser.add_argument("--surrogates", default="lightgbm,gp,auto", help=f"of auto, {', '.join(SURROGATES)}")
+    parser.add_argument(
+        "--surrogates", default="blend,lightgbm,gp,auto", help=f"of auto, {', '.join(SURROGATES)}"
+    )
     parser.add_argument("--json", type=Path, metavar="OUT", help="where everything is written")
     options = parser.parse_args(arguments)
     try:

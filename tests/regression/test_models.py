@@ -18,8 +18,10 @@ from edgewright.regression.gaussian_process import (
     _start,
 )
 from edgewright.regression.lightgbm import LightGbm
+from edgewright.regression.metrics import kendall_tau
 from edgewright.regression.mlp import MlpEnsemble
 from edgewright.regression.rbf import RadialBasis
+from edgewright.regression.score_blend import ScoreBlend
 
 
 class TestRidge(SurrogateContract):
@@ -187,3 +189,33 @@ class TestEnsemble(SurrogateContract):
     def test_an_empty_ensemble_is_refused(self):
         with pytest.raises(UsageError, match="at least one"):
             Ensemble([])
+
+
+class TestScoreBlend(SurrogateContract):
+    @pytest.fixture
+    def surrogate(self):
+        return ScoreBlend()
+
+    def test_a_long_tail_does_not_hide_how_the_good_ones_rank(self):
+        rng = np.random.default_rng(0)
+        X = rng.normal(size=(1200, 6))
+        y = X @ np.arange(1.0, 7.0) / 10
+        y = np.where(rng.random(1200) < 0.15, 30 + 20 * rng.random(1200), y)  # networks that learned nothing
+        good = y[200:] < 20
+        taus = {
+            type(model).__name__: kendall_tau(
+                model.fit(X[:200], y[:200]).predict(X[200:]).mean[good], y[200:][good]
+            )
+            for model in (ScoreBlend(), GaussianProcess())
+        }
+        assert taus["ScoreBlend"] > taus["GaussianProcess"]
+        assert taus["ScoreBlend"] > 0.6
+
+    def test_it_is_told_in_the_unit_of_the_samples(self):
+        X, y = smooth_data(60)
+        model = ScoreBlend().fit(X, 1000 + 50 * y)
+        fresh, truth = smooth_data(40, seed=5)
+        predicted = model.predict(fresh).mean
+        assert np.corrcoef(predicted, truth)[0, 1] > 0.7
+        assert abs(float(predicted.mean() - (1000 + 50 * truth).mean())) < 25
+        assert model.left_out.shape == (60,)

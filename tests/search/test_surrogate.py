@@ -40,7 +40,7 @@ def test_too_few_samples_for_folds_still_give_a_model():
 
 
 def test_an_unknown_surrogate_lists_the_known_ones():
-    with pytest.raises(UsageError, match="auto, ridge, rbf, gp, boosting, lightgbm, catboost, mlp"):
+    with pytest.raises(UsageError, match="auto, ridge, rbf, gp, boosting, lightgbm, catboost, mlp, blend"):
         choose("svm", *smooth_data(10), np.random.default_rng(0))
 
 

@@ -48,7 +48,9 @@ def search(
     ] = "surrogate",
     surrogate: Annotated[
         str,
-        typer.Option(help="What learns the error: auto, ridge, rbf, gp, boosting, lightgbm, catboost, mlp."),
+        typer.Option(
+            help="What learns the error: auto, ridge, rbf, gp, boosting, lightgbm, catboost, mlp, blend."
+        ),
     ] = "auto",
     design: Annotated[
         str, typer.Option(help="Of the first networks: auto, balanced, latin, random.")

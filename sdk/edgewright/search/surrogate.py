@@ -18,6 +18,7 @@ from edgewright.regression.metrics import kendall_tau, rmse, spearman
 from edgewright.regression.mlp import MlpEnsemble
 from edgewright.regression.rbf import RadialBasis
 from edgewright.regression.ridge import Ridge
+from edgewright.regression.score_blend import ScoreBlend
 from edgewright.search.outliers import tamed
 from edgewright.spaces.architecture import FloatArray
 
@@ -37,6 +38,7 @@ SURROGATES: dict[str, Callable[[Groups], Surrogate]] = {
     "lightgbm": lambda groups: LightGbm(),
     "catboost": lambda groups: CatBoost(),
     "mlp": lambda groups: MlpEnsemble(),
+    "blend": ScoreBlend,
 }
 # What ``auto`` chooses from: models that know from one fit how they predict what they have not seen.
 # The first is taken unless another is ahead by the margin: it alone says how its errors go together.
