@@ -138,7 +138,7 @@ def cold_share(weight_bytes: float, cache_bytes: float) -> float:
     A network that fits into the core's own cache is all warm: its operators cost what they cost in
     a loop by themselves.
     """
-    return COLD_SHARE * max(0.0, 1 - cache_bytes / weight_bytes)
+    return COLD_SHARE * spilled_share(weight_bytes, cache_bytes)
 
 
 def working_set_bytes(operator: Operator, precision: str) -> int:
@@ -152,9 +152,9 @@ def working_set_bytes(operator: Operator, precision: str) -> int:
     return (inside + ends + weights) * BYTES_OF_A_VALUE.get(precision, 4)
 
 
-def spilled_share(working_set_bytes: int, cache_bytes: int) -> float:
-    """Return the share of a working set that a cache cannot hold, from 0 to 1."""
-    return max(0.0, 1 - cache_bytes / max(working_set_bytes, 1))
+def spilled_share(needed_bytes: float, cache_bytes: float) -> float:
+    """Return the share of what is needed that a cache cannot hold, from 0 to 1."""
+    return max(0.0, 1 - cache_bytes / max(needed_bytes, 1))
 
 
 def in_context(share: float) -> Correction:

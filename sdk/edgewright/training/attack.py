@@ -12,7 +12,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from edgewright.errors import DataError, UsageError
+from edgewright.errors import UsageError
 from edgewright.training.data.images import ImageData
 
 DEFAULT_EPSILON = 2 / 255  # twice that fools networks that were trained as usual nearly always
@@ -91,9 +91,7 @@ def adversarial_error(
     Raises:
         DataError: there is no such split, or no image in it.
     """
-    images, labels = data.split(split)
-    if len(labels) == 0:
-        raise DataError(f"the {split} split holds no image; nothing can be attacked in it")
+    images, labels = data.filled_split(split, "nothing can be attacked in it")
     chosen = torch.from_numpy(np.random.default_rng(SEED).permutation(len(labels))[: attack.n_images])
     rng = np.random.default_rng(SEED)
     n_right = 0

@@ -8,7 +8,6 @@ import torch
 from torch import nn
 from torch.nn import functional
 
-from edgewright.errors import DataError
 from edgewright.spaces.architecture import Architecture
 from edgewright.supernet.calibrate import calibrate
 from edgewright.supernet.extract import extract
@@ -54,9 +53,7 @@ def evaluate(
     Raises:
         DataError: there is no such split, or no image in it.
     """
-    images, labels = data.split(split)
-    if len(labels) == 0:
-        raise DataError(f"the {split} split holds no image; nothing can be evaluated on it")
+    images, labels = data.filled_split(split, "nothing can be evaluated on it")
     mode = network.training
     network.eval()
     correct, loss = 0, 0.0

@@ -100,6 +100,13 @@ class ImageData:
         chosen: Split = getattr(self, name)
         return chosen
 
+    def filled_split(self, name: str, otherwise: str) -> Split:
+        """Return a split that holds images; of an empty one ``DataError`` says what comes of it."""
+        chosen = self.split(name)
+        if len(chosen.labels) == 0:
+            raise DataError(f"the {name} split holds no image; {otherwise}")
+        return chosen
+
     def prepare(self, images: Tensor, resolution: int) -> Tensor:
         """Return ``images`` ``(N, 3, H, W)`` uint8 as a network reads them.
 
