@@ -50,9 +50,14 @@ def sandwich_macs(space: MobileSpace, n_random: int) -> float:
 
 
 def baseline_epochs(config: Config, space: MobileSpace) -> int:
-    """Return the epochs of each baseline at which all of them cost what the supernet costs."""
+    """Return the epochs of each baseline at which all of them cost what the chain costs.
+
+    They are trained before the finalists are known, which are taken to be as large as they on average.
+    """
     each = [count_macs(scale_widths(space, scale), middle(space)) for scale in config.scales]
-    return math.ceil(config.training.epochs * sandwich_macs(space, config.training.n_random) / sum(each))
+    supernet = config.training.epochs * sandwich_macs(space, config.training.n_random)
+    fine_tuning = config.finalists * config.fine_tune * sum(each) / len(each)
+    return math.ceil((supernet + fine_tuning) / sum(each))
 
 
 def count_macs(space: MobileSpace, arch: Architecture) -> int:

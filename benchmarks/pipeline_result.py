@@ -146,8 +146,7 @@ class Result:
             "within_budget": sum(v["verdict"] == "met" for v in finalists),
             "verified": len(finalists),
             "table_mape_percent": {d: t["validation"]["mape_percent"] for d, t in self.tables.items()},
-            "cost_ratio_macs": self.training["baseline_macs"] / self.training["supernet_macs"],
-            "cost_ratio_seconds": self.training["baseline_seconds"] / self.training["supernet_seconds"],
+            "cost_ratio_macs": self.training["baseline_macs"] / self.training["chain_macs"],
             "noisy": sum(t["verdict"] != "ok" for row in self.rows for t in row.timed.values()),
         }
 
