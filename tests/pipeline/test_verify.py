@@ -5,8 +5,11 @@ import pytest
 from doubles.tiny_chain import contents
 
 from edgewright.errors import BudgetViolationError, ParityError, RunError
+from edgewright.latency.measure import Measurement
 from edgewright.pipeline import verify
 from edgewright.pipeline.verify import load_verification, verify_run
+
+FAR = ("local-cpu-onnxruntime", 1)
 
 
 def test_what_was_verified_is_read_back_as_it_was(chain):
@@ -74,6 +77,27 @@ def slow_at_first(monkeypatch):
     monkeypatch.setattr(verify, "PAUSE_S", 0.0)
 
 
+def test_a_file_far_from_its_prediction_or_noisy_is_timed_again_and_another_is_not(own_run, monkeypatch):
+    monkeypatch.setattr(verify, "PAUSE_S", 0.0)
+    real, calls = verify.bench_artifact, []
+
+    def bench(path, profile, **kwargs):
+        calls.append(profile.name)
+        found = real(path, profile, **kwargs)
+        # The first visit to each: half of what was predicted, quietly; then as predicted.
+        row = predicted[profile.name]
+        wanted = row / 2 if (profile.name, calls.count(profile.name)) == FAR else row
+        return replace(found, measurement=Measurement((wanted,) * 9), slowed_by=())
+
+    predicted = {r.device: r.predicted_ms for r in load_verification(own_run, "default").rows}
+    monkeypatch.setattr(verify, "bench_artifact", bench)
+    far, near = verify_run(own_run, finalists=1).rows
+    assert calls == ["local-cpu-onnxruntime", "local-cpu-litert", *["local-cpu-onnxruntime"] * 2]
+    assert far.measured_ms == far.predicted_ms
+    assert "timed 3 times" in far.note
+    assert "times" not in near.note
+
+
 def test_a_file_that_was_slow_for_a_moment_is_timed_again(own_run, slow_at_first):
     rows = verify_run(own_run, finalists=1).rows
     assert [row.verdict for row in rows] == ["met", "met"]
@@ -92,4 +116,3 @@ def test_a_file_that_is_always_slow_breaks_its_budget(own_run, monkeypatch):
     visits = [float(ms) for ms in slow.note.rpartition("times: ")[2].removesuffix(" ms").split(", ")]
     assert len(visits) == 3
     assert f"{slow.measured_ms:.4g}" == f"{sorted(visits)[1]:.4g}"
-    assert "times" not in other.note

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -28,8 +27,10 @@ from edgewright.pipeline.trained import TrainedRun
 from edgewright.report.data import Finalist
 
 SCHEMA = 1
-LATER_VISITS = 2  # to a file that measured above its budget
+LATER_VISITS = 2  # to a file whose first measurement is doubtful
 PAUSE_S = 5.0  # before each round of them
+NEAR_SHARE = 0.05  # below a budget
+FAR_SHARE = 0.25  # off the prediction: far beyond what a table is off that search takes
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,9 +107,9 @@ def verify_run(
 ) -> Verification:
     """Compile the finalists of a search for each of its devices and measure the files.
 
-    A file above its budget is timed twice more, after all others and some seconds apart: others on the
-    machine only ever add time, for seconds to minutes. The median of the three visits counts, and the
-    row's note names them all.
+    A file whose measurement is doubtful (above its budget or just below it, far from its prediction, noisy)
+    is timed twice more, after all others and some seconds apart: what disturbs a machine lasts for seconds to
+    minutes. The median of the three visits counts, and the row's note names them all.
 
     Args:
         root: a run folder.
@@ -140,21 +141,32 @@ def verify_run(
         )
         for key, d in described["devices"].items()
     ]
-    rows, size_budget = list[Finalist](), described["asked"].get("size")
+    files, size_budget = list[_File](), described["asked"].get("size")
     with progress.task("verifying finalists", len(chosen) * len(targets)) as task:
         for member in chosen:
             label = trained.folder.subnet_label(name, member.id)
             for target in targets:
                 row = replace(target.row(member), size_budget_bytes=size_budget)
                 row = _compiled(trained, member, label, target, row, fine_tune, progress)
-                if row.artifact:
-                    row = _measured(trained.folder.root / row.artifact, target, row, progress)
-                rows.append(row)
-                task.update(len(rows))
-    _visit_slow_ones_again(rows, targets, trained.folder.root, progress)
-    verification = Verification(root, tuple(rows))
+                files.append(file := _File(row, target))
+                file.visit(trained.folder.root, progress)
+                task.update(len(files))
+    _visit_again([file for file in files if file.is_doubtful], trained.folder.root, progress)
+    verification = Verification(root, tuple(file.row for file in files))
     write_json(folder / "verification.json", verification.to_json())
     return verification
+
+
+def _visit_again(files: list[_File], root: Path, progress: Progress) -> None:
+    """Measure files at other moments than before."""
+    if not files:
+        return
+    with progress.task("timing again what is doubtful", LATER_VISITS * len(files)) as task:
+        for later in range(LATER_VISITS):
+            time.sleep(PAUSE_S)
+            for done, file in enumerate(files, later * len(files) + 1):
+                file.visit(root, progress)
+                task.update(done)
 
 
 @dataclass(frozen=True, slots=True)
@@ -215,49 +227,70 @@ def _compiled(
     )
 
 
-def _measured(path: Path, target: _Target, row: Finalist, progress: Progress) -> Finalist:
-    """Return the row with what its file costs, or with why that is not known."""
-    try:
-        found = bench_artifact(path, target.profile, gauge_ns=target.gauge_ns, progress=progress)
-    except DeviceUnavailableError as error:
-        return replace(row, note=_joined(row.note, str(error)))
-    measured, footprint = found.measurement, found.footprint
-    doubt = f"{found.verdict}: {found.verdict_reason}" if found.verdict_reason else ""
-    return replace(
-        row,
-        measured_ms=measured.median_ms,
-        p95_ms=measured.p95_ms,
-        memory_bytes=footprint.memory_bytes if footprint else None,
-        load_ms=footprint.load_ms if footprint else None,
-        energy_mj=found.energy[0].energy_mj if found.energy else None,
-        energy_note=found.energy[0].sensor if found.energy else found.energy_reason,
-        note=_joined(row.note, doubt, found.footprint_reason),
-    )
+@dataclass(slots=True)
+class _File:
+    """A compiled network, and how it measured on each visit.
+
+    Attributes:
+        compiled: its row before it is measured; without an artifact there is nothing to measure.
+        target: the device.
+        visits: rows with a latency, each with the verdict of its measurement.
+        absent: why the device did not answer; empty where it did.
+    """
+
+    compiled: Finalist
+    target: _Target
+    visits: list[tuple[Finalist, str]] = field(default_factory=list)
+    absent: str = ""
+
+    def visit(self, root: Path, progress: Progress) -> None:
+        """Measure the file, if there is one and its device answers."""
+        if not self.compiled.artifact:
+            return
+        path, target = root / self.compiled.artifact, self.target
+        try:
+            found = bench_artifact(path, target.profile, gauge_ns=target.gauge_ns, progress=progress)
+        except DeviceUnavailableError as error:
+            self.absent = str(error)
+            return
+        measured, footprint = found.measurement, found.footprint
+        doubt = f"{found.verdict}: {found.verdict_reason}" if found.verdict_reason else ""
+        row = replace(
+            self.compiled,
+            measured_ms=measured.median_ms,
+            p95_ms=measured.p95_ms,
+            memory_bytes=footprint.memory_bytes if footprint else None,
+            load_ms=footprint.load_ms if footprint else None,
+            energy_mj=found.energy[0].energy_mj if found.energy else None,
+            energy_note=found.energy[0].sensor if found.energy else found.energy_reason,
+            note=_joined(self.compiled.note, doubt, found.footprint_reason),
+        )
+        self.visits.append((row, found.verdict))
+
+    @property
+    def is_doubtful(self) -> bool:
+        """Whether it measured near or above its budget, far from its prediction, or without being ok."""
+        if not self.visits:
+            return False
+        row, verdict = self.visits[0]
+        high = row.budget_ms is not None and _ms_of(row) > (1 - NEAR_SHARE) * row.budget_ms
+        far = row.predicted_ms is not None and abs(_ms_of(row) / row.predicted_ms - 1) > FAR_SHARE
+        return high or far or verdict != "ok"
+
+    @property
+    def row(self) -> Finalist:
+        """The median visit, or what is known without one."""
+        if not self.visits:
+            return replace(self.compiled, note=_joined(self.compiled.note, self.absent))
+        rows = [row for row, _ in self.visits]
+        median = sorted(rows, key=_ms_of)[len(rows) // 2]
+        if len(rows) == 1:
+            return replace(median, note=_joined(median.note, self.absent))
+        text = ", ".join(f"{_ms_of(row):.4g}" for row in rows)
+        return replace(median, note=_joined(median.note, f"timed {len(rows)} times: {text} ms", self.absent))
 
 
-def _visit_slow_ones_again(
-    rows: list[Finalist], targets: Sequence[_Target], root: Path, progress: Progress
-) -> None:
-    """Time the files that are above their budget at other moments; the median visit replaces the first."""
-    by_device = {target.profile.name: target for target in targets}
-    visits = {index: [row] for index, row in enumerate(rows) if row.is_slow}
-    if not visits:
-        return
-    with progress.task("timing again what was above its budget", LATER_VISITS * len(visits)) as task:
-        for later in range(LATER_VISITS):
-            time.sleep(PAUSE_S)
-            for done, found in enumerate(visits.values(), later * len(visits) + 1):
-                row = found[0]
-                found.append(_measured(root / row.artifact, by_device[row.device], row, progress))
-                task.update(done)
-    for index, found in visits.items():
-        timed = sorted((row for row in found if row.measured_ms is not None), key=_measured_ms)
-        text = ", ".join(f"{_measured_ms(row):.4g}" for row in found if row.measured_ms is not None)
-        median = timed[len(timed) // 2]
-        rows[index] = replace(median, note=_joined(median.note, f"timed {len(timed)} times: {text} ms"))
-
-
-def _measured_ms(row: Finalist) -> float:
+def _ms_of(row: Finalist) -> float:
     assert row.measured_ms is not None
     return row.measured_ms
 

@@ -267,12 +267,6 @@ class Finalist:
     note: str = ""
 
     @property
-    def is_slow(self) -> bool:
-        """Whether the file measured above its budget."""
-        measured, budget = self.measured_ms, self.budget_ms
-        return known(measured) and known(budget) and measured > budget
-
-    @property
     def violations(self) -> tuple[str, ...]:
         """What fails, one line each, with the figures."""
         found = list(self.faults)
