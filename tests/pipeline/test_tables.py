@@ -11,7 +11,7 @@ from edgewright.errors import ForeignTableError, InaccurateTableError, Precision
 from edgewright.latency.imported import import_table
 from edgewright.latency.table import LatencyTable
 from edgewright.pipeline.profile import profile_device
-from edgewright.pipeline.tables import choose_precision, device_cost, find_table, require_real, table_path
+from edgewright.pipeline.tables import choose_precision, device_cost, find_predictor, require_real, table_path
 from edgewright.spaces import find_space
 
 CPU = DeviceProfile.find("cpu")
@@ -32,18 +32,18 @@ def test_a_table_lies_where_its_name_says(chain):
 def test_the_table_of_a_wider_space_serves_a_part_of_it(chain, tmp_path):
     wide = find_space("mobilenetv3-small-image@16+24", n_classes=4)
     made = profile_device("cpu", wide, tables=tmp_path, preset=PROFILE)
-    assert find_table(tmp_path, CPU, chain.space, "fp32").table_id == made.table.table_id
+    assert find_predictor(tmp_path, CPU, chain.space, "fp32").table_id == made.table.table_id
     shutil.copytree(chain.tables, tmp_path, dirs_exist_ok=True)
-    assert find_table(tmp_path, CPU, chain.space, "fp32").space_name == chain.space.name, (
+    assert find_predictor(tmp_path, CPU, chain.space, "fp32").space_name == chain.space.name, (
         "its own comes first"
     )
     with pytest.raises(TableError, match=r"edgewright profile local-cpu-onnxruntime --space .*@32:4"):
-        find_table(tmp_path, CPU, find_space("mobilenetv3-small-image@32", n_classes=4), "fp32")
+        find_predictor(tmp_path, CPU, find_space("mobilenetv3-small-image@32", n_classes=4), "fp32")
 
 
 def test_other_classes_need_another_table(chain):
     with pytest.raises(TableError, match="edgewright profile"):
-        find_table(chain.tables, CPU, find_space(SPACE, n_classes=9), "fp32")
+        find_predictor(chain.tables, CPU, find_space(SPACE, n_classes=9), "fp32")
 
 
 def test_a_devices_cost_is_its_tables_prediction(chain):

@@ -104,12 +104,3 @@ def test_imports_point_one_way():
 def test_the_command_leads_to_a_function(name):
     module, _, function = PROJECT["project"]["scripts"][name].partition(":")
     assert callable(getattr(importlib.import_module(module), function))
-
-
-def test_the_wheel_carries_profiles_and_tables():
-    carried = PROJECT["tool"]["hatch"]["build"]["targets"]["wheel"]["force-include"]
-    assert carried == {
-        "device_profiles": "edgewright/device_profiles",
-        "latency_tables": "edgewright/latency_tables",
-    }
-    assert all((ROOT / folder).is_dir() for folder in carried)

@@ -3,14 +3,29 @@ from dataclasses import replace
 import pytest
 import torch
 from doubles.tiny_spaces import shaken, tiny_space
+from torch.utils.flop_counter import FlopCounterMode
 
 from edgewright.errors import ArchitectureError
 from edgewright.spaces import SPACES, find_space
 from edgewright.supernet import Supernet, extract
 
 
+def costs_by_torch(network, resolution):
+    """Return parameters and multiply-accumulates of a module for one square image, as torch counts them.
+
+    Nothing is computed: the module is left on no device.
+    """
+    network.to("meta")
+    with FlopCounterMode(display=False) as counter, torch.no_grad():
+        network(torch.zeros(1, 3, resolution, resolution, dtype=torch.float64, device="meta"))
+    return sum(p.numel() for p in network.parameters()), counter.get_total_flops() / 2
+
+
 def largest_difference(name, rng, n, size):
-    """Between elastic and extracted logits over ``n`` random subnets and the two extremes, float64."""
+    """Between elastic and extracted logits over ``n`` random subnets and the two extremes, float64.
+
+    Parameters and multiply-accumulates of each extracted module are checked against torch on the way.
+    """
     space = find_space(name)
     supernet = shaken(Supernet(space).double()).eval()
     x = torch.empty(2, 3, size, size, dtype=torch.float64)
@@ -23,7 +38,9 @@ def largest_difference(name, rng, n, size):
             elastic, plain = supernet(x, arch), network(x)
         worst = max(worst, float((elastic - plain).abs().max()))
         spread = max(spread, float((elastic[0] - elastic[1]).abs().max()))
-        assert sum(p.numel() for p in network.parameters()) == sum(op.params for op in space.operators(arch))
+        operators = space.operators(arch)
+        exact = sum(op.params for op in operators), sum(op.macs for op in operators)
+        assert costs_by_torch(network, arch.resolution) == exact
     assert spread > 1e-6, "the two images must give different logits, or the comparison says nothing"
     return worst
 

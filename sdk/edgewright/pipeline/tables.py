@@ -37,18 +37,6 @@ def table_path(tables: Path, profile: DeviceProfile, space: MobileSpace, precisi
     return tables / profile.name / f"{space.slug}-{profile.runtime}-{precision}.json"
 
 
-def find_table(tables: Path, profile: DeviceProfile, space: MobileSpace, precision: str) -> LatencyTable:
-    """Return the table of a device that covers a space: the space's own, or that of a wider one.
-
-    Raises:
-        TableError: there is none; the message has the command that makes it.
-    """
-    table = _search_table(tables, profile, space, precision)
-    if table is None:
-        raise _no_table(tables, profile, space, precision)
-    return table
-
-
 def _search_table(
     tables: Path, profile: DeviceProfile, space: MobileSpace, precision: str
 ) -> LatencyTable | None:

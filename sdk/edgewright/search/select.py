@@ -8,7 +8,6 @@ from typing import NamedTuple
 import numpy as np
 
 from edgewright.errors import InfeasibleBudgetError, UsageError
-from edgewright.search.archive import Evaluation
 from edgewright.search.budget import ERRORS, format_cost
 from edgewright.search.pareto import front_indices
 from edgewright.spaces.architecture import FloatArray, IntArray
@@ -23,15 +22,6 @@ class FrontPoint(NamedTuple):
 
     id: int
     objectives: Mapping[str, float]
-
-
-def front_points(front: Sequence[Evaluation], names: Sequence[str]) -> tuple[FrontPoint, ...]:
-    """Return a front's rows with their objectives named."""
-    return tuple(
-        FrontPoint(row.id, dict(zip(names, row.objectives, strict=True)))
-        for row in front
-        if row.objectives is not None
-    )
 
 
 def pick(
