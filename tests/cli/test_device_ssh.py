@@ -39,6 +39,8 @@ def test_an_artifact_is_measured_over_ssh_against_its_budget(edgewright, device)
     told = edgewright("bench", artifact, *on, "--budget", "1s", "--json").json()
     assert told["median_ms"] >= 0.5
     assert told["runtime"] == "ai-edge-litert 9.9"
+    assert set(told["before"]) == set(told["after"]) == {"clock_mhz", "temperature_c", "throttled"}
+    assert sum(map(len, told["dropped"].values())) == told["n_dropped"]
     assert told["footprint"]["size_bytes"] == artifact.stat().st_size
     assert told["footprint"]["load_ms"] > 0
     assert told["footprint_reason"] == ""

@@ -29,6 +29,10 @@ def test_show_says_what_was_measured_and_how_far_to_trust_it(edgewright, chain, 
     out = edgewright("table", "show", table).out
     assert "mape_percent" in out
     assert "anchor_drift_percent" in out
+    (line,) = [line for line in out.splitlines() if line.startswith("over the profile: ")]
+    assert "of the samples were disturbed and dropped" in line
+    assert found["weather"]["n_moments"] > 0
+    assert found["batch"] == 1
 
 
 def test_show_tells_what_the_vendors_own_tool_said(edgewright, chain, table):
@@ -58,7 +62,7 @@ def test_validate_accepts_a_table_of_this_machine(edgewright, table):
         (lambda text: "", ["truncated or not JSON"]),
         (lambda text: "a table of numbers", ["truncated or not JSON"]),
         (lambda text: "[1, 2]", ["schema"]),
-        (lambda text: text.replace('"schema": 3', '"schema": 99'), ["schema 99"]),
+        (lambda text: text.replace('"schema": 4', '"schema": 99'), ["schema 99"]),
         (lambda text: text.replace('"precision": "fp32"', '"precision": "int8"'), ["edited or damaged"]),
         (
             lambda text: text.replace('"threads": 1', '"threads": 1, "colour": "red"'),

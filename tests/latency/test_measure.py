@@ -4,11 +4,10 @@ import numpy as np
 import pytest
 from doubles.fake_device import FakeClock
 
-from edgewright.errors import RuntimeFailureError, TableError
+from edgewright.errors import RuntimeFailureError
 from edgewright.latency.measure import (
     MAX_WARM_CALLS,
     MeasureConfig,
-    Measurement,
     measure,
     measure_interleaved,
     warm_up,
@@ -224,36 +223,44 @@ def test_garbage_collection_rests_while_measuring_and_goes_on_after():
     assert gc.isenabled()
 
 
-def test_a_measurement_survives_json():
-    found = Measurement((1.0, 1.2, 1.1), 10, 2, 1, 0)
-    assert Measurement.from_json(found.to_json()) == found
+def test_what_disturbed_each_sample_is_marked_and_the_dropped_ones_keep_their_times():
+    device = Device(1.0)
+    device.preempt = lambda call: call % 3 == 0
+    found = measure(device, watch=device.watch)
+    assert found.marks == ""
+    assert found.dropped.n == found.n_dropped > 5
+    assert found.dropped.times_ms() == {"1": pytest.approx([5.0] * found.n_dropped, rel=4e-3)}
 
 
-def test_merge_keeps_every_sample_and_count():
-    merged = Measurement.merge([Measurement((1.0,), 5, 1, 1, 0), Measurement((2.0, 3.0), 6, 2, 0, 2)])
-    assert merged == Measurement((1.0, 2.0, 3.0), 11, 3, 1, 2)
+def test_a_sample_in_which_the_clock_ran_backwards_is_told_as_such():
+    device = Device(lambda call: -3.0 if call % 7 == 0 else 1.0)
+    found = measure(device, watch=device.watch)
+    assert found.dropped.times_ms() == {"c": (0.0,) * found.n_dropped}
 
 
-@pytest.mark.parametrize(
-    ("change", "message"),
-    [
-        ({"samples_ms": []}, "needs samples"),
-        ({"samples_ms": [0]}, "positive"),
-        ({"samples_ms": [-1.0]}, "positive"),
-        ({"samples_ms": [float("nan")]}, "positive"),
-        ({"samples_ms": [1e9]}, "below"),
-        ({"samples_ms": ["1"]}, "number"),
-        ({"samples_ms": [True]}, "number"),
-        ({"n_dropped": -1}, "counts"),
-        ({"extra": 1}, "keys"),
-    ],
-)
-def test_absurd_measurements_are_refused(change, message):
-    data = Measurement((1.0,)).to_json() | change
-    with pytest.raises(TableError, match=message):
-        Measurement.from_json(data)
+def test_kept_samples_of_a_slowed_core_are_marked_and_the_slower_ones_are_told():
+    device = Device(lambda call: 1.0 if call % 3 == 0 else 1.6)
+
+    class Gauge:
+        def is_slow(self):
+            return True
+
+    watch = Stopwatch(device.clock, preemptions=lambda: 0, gauge=Gauge())
+    found = measure(device, watch=watch, config=MeasureConfig(max_time_ms=100))
+    assert found.marks == "s" * found.n
+    assert set(found.dropped.times_ms()) == {"s"}
+    assert found.dropped.n == found.n_dropped
 
 
-def test_a_wide_interval_is_noisy():
-    assert Measurement((1.0, 2.0, 1.5, 0.7)).verdict == "noisy"
-    assert Measurement((1.0,) * 20).verdict == "ok"
+def test_how_often_a_kept_call_was_preempted_is_marked():
+    device, cpu = Device(1.0), FakeClock()
+    device.preempt = lambda call: True
+
+    def run():
+        device()
+        device.preemptions += 2
+        cpu.advance_ms(1.0)
+
+    watch = Stopwatch(device.clock, preemptions=lambda: device.preemptions, cpu_clock_ns=cpu)
+    found = measure(run, watch=watch, config=MeasureConfig(max_time_ms=100))
+    assert found.marks == "3" * found.n

@@ -1,5 +1,6 @@
 import json
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -14,6 +15,7 @@ from edgewright.latency.target import ProfileConfig
 from edgewright.latency.transfer import measure_transfer, plan_transfer
 from edgewright.spaces import find_space
 
+DATA = Path(__file__).parents[1] / "data"
 CONFIG = ProfileConfig(passes=1, rounds=3, n_fit=6, n_validate=4, max_repeats=0)
 
 
@@ -49,6 +51,16 @@ def test_a_saved_model_predicts_bit_for_bit_the_same(space, saved):
     assert loaded.table_id == saved.table_id
     assert loaded.summary() == saved.summary()
     assert is_model(saved.path)
+
+
+def test_a_model_of_schema_1_is_read_and_saved_as_of_today(tmp_path):
+    path = DATA / "latency-model-1.json"
+    assert json.loads(path.read_text("utf-8"))["schema"] == 1
+    old = LatencyModel.load(path)
+    new = LatencyModel.load(old.save(tmp_path / "cpu.model.json").path)
+    assert json.loads(new.path.read_text("utf-8"))["schema"] == 2
+    assert new.networks == old.networks
+    assert new.table_id == old.table_id
 
 
 def test_the_summary_says_what_it_stands_on(saved):

@@ -115,3 +115,19 @@ def test_the_ledger_scales_each_visit_to_what_the_reference_took_in_the_middle_o
     assert ledger.warm(small).samples_ms == pytest.approx([1.0] * ledger.warm(small).n, rel=1e-3)
     assert ledger.warm(large).samples_ms == pytest.approx([6.0] * ledger.warm(large).n, rel=1e-3)
     assert len(ledger.clean(small)) == 5
+
+
+def test_what_disturbed_a_sample_is_marked_though_it_is_kept():
+    found, _ = measure(Shared(preempted=lambda ms: int(ms / 20) % 2 == 0), 3.0)
+    assert len(found.warm.marks) == found.warm.n
+    assert set(found.warm.marks) == {".", "1"}
+    assert found.warm.marks.count("1") == found.warm.n_cpu_time
+    assert len(found.cold.marks) in (0, found.cold.n)
+
+
+def test_preempted_samples_without_processor_time_are_dropped_and_told():
+    found, _ = measure(Shared(preempted=lambda ms: int(ms / 20) % 2 == 0), 3.0, cpu=False)
+    assert found.warm.n_dropped == found.warm.dropped.n > 0
+    assert set(found.warm.dropped.times_ms()) <= {"1", "r"}
+    assert found.warm.marks == ""
+    assert Interleaved.from_json(found.to_json()) == found

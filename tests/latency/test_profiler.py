@@ -1,19 +1,23 @@
 import json
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
 from doubles.fake_device import FINGERPRINT, FakeDevice, law_ms, measured_law_ms
 from doubles.fake_spaces import small_space
 
+import edgewright
 from edgewright.backends.cross_check import CrossCheck, NoCrossCheck
 from edgewright.errors import RunError, RuntimeFailureError, StorageError, UsageError
 from edgewright.latency.predictor import NEVER_MS, LatencyPredictor
 from edgewright.latency.profiler import profile_space
+from edgewright.latency.table import LatencyTable
 from edgewright.latency.target import PRESETS, ProfileConfig
 from edgewright.spaces.architecture import Architecture
 from edgewright.spaces.operator import with_leads
 
+DATA = Path(__file__).parents[1] / "data"
 CONFIG = ProfileConfig(passes=2, rounds=3, segment=7, n_fit=8, n_validate=8)
 
 
@@ -351,3 +355,38 @@ def visits(journal):
             key = json.dumps(item["subject"])
             counts[key] = counts.get(key, 0) + 1
     return counts
+
+
+def test_an_unfinished_profile_of_an_older_journal_is_gone_on_with(tmp_path):
+    lines = (DATA / "profile-journal-2.jsonl").read_text("utf-8").splitlines()
+    header = json.loads(lines[0])
+    assert header["schema"] == 2
+    header["identity"]["edgewright"] = edgewright.__version__
+    (tmp_path / "j").write_text("\n".join([json.dumps(header), *lines[1:], ""]), "utf-8")
+    space = small_space(resolutions=(8,), kernel_sizes=(3, 5), expands=(3,))
+    device = FakeDevice()
+    config = ProfileConfig(
+        passes=1, rounds=2, n_fit=3, n_validate=1, network_visits=1, network_rounds=1, max_repeats=0
+    )
+    table = run(space, device, tmp_path, config=config)
+    assert not device.builds, "its operators were measured by the older edgewright"
+    assert {entry.warm.moments for entry in table.entries.values()} == {()}
+    table = LatencyTable.load(table.save(tmp_path / "table.json").path)
+    assert table.n_operators == len(space.all_operators())
+
+
+def test_what_disturbed_the_samples_and_how_the_machine_was_is_in_the_table(space, tmp_path):
+    device = FakeDevice()
+
+    def preempt_some(n):
+        device.preempted += n % 97 == 0
+
+    device.disturbance = preempt_some
+    table = run(space, device, tmp_path)
+    parts = [part for entry in table.entries.values() for part in (entry.warm, entry.cold)]
+    assert sum(part.n_dropped for part in parts) > 0
+    assert all(part.dropped.n == part.n_dropped for part in parts)
+    assert {mark for part in parts for mark in part.dropped.times_ms()} == {"1"}
+    assert all(len(part.moments) == CONFIG.passes for part in parts)
+    assert sum(moment.n_preemptions for part in parts for moment in part.moments) > 0
+    assert {moment.before.clock_mhz for part in parts for moment in part.moments} == {1000.0}

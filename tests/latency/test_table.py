@@ -45,6 +45,16 @@ def test_a_saved_table_is_read_back_whole(table, saved):
     assert replace(LatencyTable.load(saved), path=None) == table
 
 
+def test_a_table_tells_clock_and_temperature_around_every_sample(table, saved):
+    loaded = LatencyTable.load(saved)
+    assert loaded.weather == table.weather
+    assert loaded.weather.text() == "clock 1000 to 1000 MHz, 40 to 40 °C, never throttled"
+    parts = [part for entry in loaded.entries.values() for part in (entry.warm, entry.cold)]
+    parts += [record.measurement for record in loaded.networks]
+    assert all(sum(moment.n for moment in part.moments) == part.n for part in parts)
+    assert loaded.summary()["weather"]["clock_mhz"] == [1000.0, 1000.0]
+
+
 def test_what_the_vendors_tool_said_is_read_back(table, tmp_path):
     told = CrossCheck(tool="the tool", median_ms=0.01, n=100, resolution_ms=1e-3)
     check = NetworkCrossCheck(found=told, network=table.networks[0].architecture, measured_ms=0.02)
@@ -53,15 +63,18 @@ def test_what_the_vendors_tool_said_is_read_back(table, tmp_path):
     assert LatencyTable.load(path).summary()["cross_check"]["ratio"] == 0.5
 
 
-def test_a_table_of_schema_2_is_read_as_not_cross_checked_and_saved_as_of_today(tmp_path):
-    path = DATA / "latency-table-2.json"
-    assert json.loads(path.read_text("utf-8"))["schema"] == 2
+@pytest.mark.parametrize("schema", [2, 3])
+def test_a_table_of_an_older_schema_is_read_as_it_was_and_saved_as_of_today(tmp_path, schema):
+    path = DATA / f"latency-table-{schema}.json"
+    assert json.loads(path.read_text("utf-8"))["schema"] == schema
     old = LatencyTable.load(path)
-    assert old.cross_check is None
+    assert (old.cross_check is None) == (schema == 2)
+    assert (old.batch, old.affinity) == (1, ())
+    assert old.weather.text() == "clock and temperature were not noted"
     assert old.n_operators > 0
     assert old.validation.n > 0
     new = LatencyTable.load(old.save(tmp_path / "table.json").path)
-    assert json.loads(new.path.read_text("utf-8"))["schema"] == 3
+    assert json.loads(new.path.read_text("utf-8"))["schema"] == 4
     assert replace(new, path=None) == replace(old, path=None)
 
 
@@ -151,7 +164,18 @@ def test_nan_is_refused(saved):
         (lambda d: d.__setitem__("cross_check", {"n": 3}), "cross-check needs exactly the keys"),
         (lambda d: d["cross_check"].__setitem__("reason", ""), "needs its reason"),
         (lambda d: d.__setitem__("schema", 2), "unknown key 'cross_check'"),
-        (lambda d: d.__setitem__("schema", True), "schema True, this edgewright reads 2 and 3"),
+        (lambda d: d.__setitem__("schema", 3), "unknown key 'batch'; unknown key 'affinity'"),
+        (lambda d: d.pop("batch"), "missing key 'batch'"),
+        (lambda d: d.__setitem__("batch", 0), "batch must be a positive integer, got 0"),
+        (lambda d: d.__setitem__("affinity", [0, 0]), "processor numbers, each once"),
+        (lambda d: d.__setitem__("affinity", "0-3"), "processor numbers, each once"),
+        (lambda d: d["entries"][0]["warm"]["moments"].append([5]), "entry 0: moments of"),
+        (lambda d: d["entries"][0]["warm"].__setitem__("marks", "!"), "entry 0: .* as many marks"),
+        (
+            lambda d: d["entries"][0]["cold"].__setitem__("dropped", {"s": "AA"}),
+            "entry 0: .* told as dropped",
+        ),
+        (lambda d: d.__setitem__("schema", True), "schema True, this edgewright reads 2, 3 and 4"),
         (lambda d: d.__setitem__("networks", [1]), "table"),
         (lambda d: d.__setitem__("anchor", None), "table"),
     ],

@@ -43,6 +43,8 @@ def test_artifacts_are_timed_in_turns(device, runner):
     quick, slow = runner.time_in_turns(artifacts, **TURNS)
     assert isinstance(quick, Interleaved)
     assert 0.1 <= quick.warm.median_ms < slow.warm.median_ms
+    assert [moment.n for moment in quick.warm.moments] == [quick.warm.n]
+    assert quick.warm.dropped.n == quick.warm.n_dropped
     assert runner.gauge_ns > 0
     assert runner.version == "ai-edge-litert 9.9"
     assert runner.settings() == {"delegate": "XNNPACK", "threads": 1}
@@ -54,7 +56,11 @@ def test_the_device_is_waited_for_until_its_core_is_steady(runner):
 
 
 def test_an_artifact_is_timed_alone(device, runner):
-    assert runner.time_alone(device.artifact("network", ms=0.5), seed=[0], config=BRIEF).median_ms >= 0.5
+    found = runner.time_alone(device.artifact("network", ms=0.5), seed=[0], config=BRIEF)
+    assert found.median_ms >= 0.5
+    (moment,) = found.moments
+    assert moment.n == found.n
+    assert moment.n_preemptions >= 0
 
 
 def test_memory_and_load_time_are_those_of_a_fresh_process_on_the_device(device, runner):

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from edgewright.errors import UsageError
-from edgewright.latency.measure import Measurement
+from edgewright.latency.measurement import Measurement
 from edgewright.latency.noise import (
     NORMAL_95,
     Between,

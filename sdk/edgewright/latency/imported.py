@@ -27,7 +27,7 @@ from edgewright.errors import SDKError, TableError, UsageError
 from edgewright.files import digest_of, write_json
 from edgewright.latency.importers import SourceEntry, find_importer
 from edgewright.latency.importers.base import UNITS, Fault, number, unit_fault
-from edgewright.latency.measure import Measurement
+from edgewright.latency.measurement import Measurement
 from edgewright.latency.records import Anchor, Entry
 from edgewright.latency.table import LatencyTable
 from edgewright.spaces import find_space

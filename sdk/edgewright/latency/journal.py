@@ -6,6 +6,8 @@ appends ``started``. A line that a crash tore apart is cut off. Format history:
 * schema 1: records of kind ``header``, ``started``, ``trying``, ``segment``, ``failure``, ``network``.
 * schema 2: a ``segment`` holds visits to operators or to networks; operators stand behind their leads;
   ``opened`` ends a row of ``trying``. A ``cross-check`` may stand at its end, what the vendor's tool said.
+* schema 3: a visit notes what disturbed its samples, those that were dropped, and how the machine was
+  (:mod:`edgewright.latency.notes`). A journal of schema 2 is gone on with.
 """
 
 from __future__ import annotations
@@ -27,7 +29,8 @@ try:
 except ModuleNotFoundError:  # Windows
     fcntl = None
 
-SCHEMA = 2
+SCHEMA = 3
+READ = (2, 3)  # schemas that can be gone on with
 Record = Mapping[str, Any]
 
 
@@ -134,7 +137,7 @@ class Journal:
         return records
 
     def _require(self, header: Record, identity: Record) -> None:
-        if header.get("kind") != "header" or header.get("schema") != SCHEMA:
+        if header.get("kind") != "header" or header.get("schema") not in READ:
             raise RunError(f"{self.path} is no journal that this edgewright can go on with; {self._mend}")
         found = header["identity"]
         differences = [

@@ -11,7 +11,7 @@ import numpy as np
 
 from edgewright.latency.cross_check import NetworkCrossCheck
 from edgewright.latency.journal import Record
-from edgewright.latency.measure import Interleaved, Measurement, rounded_ms
+from edgewright.latency.measurement import Interleaved, Measurement, rounded_ms
 from edgewright.latency.records import architecture_from_json
 from edgewright.spaces.architecture import Architecture
 from edgewright.spaces.operator import Operator

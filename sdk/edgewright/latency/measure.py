@@ -17,12 +17,13 @@ from __future__ import annotations
 import gc
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
-from typing import Any, NamedTuple
+from dataclasses import dataclass
 
 import numpy as np
 
-from edgewright.errors import RuntimeFailureError, TableError
+from edgewright.errors import RuntimeFailureError
+from edgewright.latency.measurement import RESOLUTION_MS, Interleaved, Measurement, interval_ms, rounded_ms
+from edgewright.latency.notes import Dropped, mark_of
 from edgewright.latency.stopwatch import Run, Sample, Stopwatch
 
 __all__ = [
@@ -37,123 +38,12 @@ __all__ = [
     "warm_up",
 ]
 
-NOISY_SHARE = 0.025  # half-width of the median's confidence interval over the median
-# Multiplier of IQR / sqrt(n) for the 95 % interval of a median (McGill, Tukey and Larsen 1978,
-# "Variations of box plots": 1.57).
-_NOTCH = 1.57
-_RESOLUTION_MS = 1e-4  # samples are stored to 0.1 µs
 MAX_WARM_CALLS = 30
 # Fewer clean samples than this are eked out with disturbed ones.
 _FEW = 3
 # How many times longer to go on while there are too few clean samples.
 _PATIENCE = 3
 _HOPELESS = 0.1  # share of clean samples below which the machine is taken to be always like this
-
-
-@dataclass(frozen=True, slots=True)
-class Measurement:
-    """Samples of one inference, with what was left out.
-
-    Attributes:
-        samples_ms: milliseconds of a call, in order of time, ``(n,)``; n >= 1.
-        n_warmup: calls before the first sample.
-        n_dropped: samples thrown away because the thread was preempted or its core slowed.
-        n_slowed: samples kept although others slowed the core, since there were too few without.
-        n_cpu_time: samples that are the thread's processor time, since no call of this length
-            was left undisturbed; wall-clock time otherwise.
-        throttled: why the machine held itself back meanwhile (heat, power), as far as it tells.
-    """
-
-    samples_ms: tuple[float, ...]
-    n_warmup: int = 0
-    n_dropped: int = 0
-    n_slowed: int = 0
-    n_cpu_time: int = 0
-    throttled: tuple[str, ...] = ()
-
-    @property
-    def n(self) -> int:
-        """Samples kept."""
-        return len(self.samples_ms)
-
-    @property
-    def median_ms(self) -> float:
-        """Median of the samples."""
-        return float(np.median(self.samples_ms))
-
-    @property
-    def p95_ms(self) -> float:
-        """95th percentile of the samples."""
-        return float(np.percentile(self.samples_ms, 95))
-
-    @property
-    def iqr_ms(self) -> float:
-        """Distance of the quartiles."""
-        low, high = np.percentile(self.samples_ms, [25, 75])
-        return float(high - low)
-
-    @property
-    def interval_ms(self) -> float:
-        """Half-width of the median's 95 % confidence interval."""
-        return interval_ms(self.samples_ms)
-
-    @property
-    def verdict(self) -> str:
-        """``ok``, ``throttled``, or ``noisy``: not known to within 2.5 %, or of a disturbed machine."""
-        if self.throttled:
-            return "throttled"
-        disturbed = 2 * (self.n_slowed + self.n_cpu_time) > self.n
-        return "noisy" if disturbed or self.interval_ms > NOISY_SHARE * self.median_ms else "ok"
-
-    def to_json(self) -> dict[str, Any]:
-        """Return the fields as JSON values."""
-        return {
-            "samples_ms": list(self.samples_ms),
-            "n_warmup": self.n_warmup,
-            "n_dropped": self.n_dropped,
-            "n_slowed": self.n_slowed,
-            "n_cpu_time": self.n_cpu_time,
-            "throttled": list(self.throttled),
-        }
-
-    @classmethod
-    def from_json(cls, data: Any) -> Measurement:
-        """Return what ``to_json`` described. Raises ``TableError`` for absurd samples."""
-        names = ("n_warmup", "n_dropped", "n_slowed", "n_cpu_time")
-        keys = {"samples_ms", "throttled", *names}
-        if not isinstance(data, dict) or set(data) != keys:
-            raise TableError(f"a measurement needs exactly the keys {sorted(keys)}")
-        samples = data["samples_ms"]
-        if not isinstance(samples, list) or not samples:
-            raise TableError("a measurement needs samples")
-        for value in samples:
-            if isinstance(value, bool) or not isinstance(value, (int, float)):
-                raise TableError(f"a sample must be a number of milliseconds, got {value!r}")
-            if not 0 < value < 1e7:
-                raise TableError(f"a sample must be positive and below 10,000 s, got {value!r} ms")
-        counts: dict[str, int] = {name: data[name] for name in names}
-        if any(type(count) is not int or count < 0 for count in counts.values()):
-            raise TableError(f"{', '.join(names)} must be counts, got {counts}")
-        throttled = data["throttled"]
-        if not isinstance(throttled, list) or not all(isinstance(reason, str) for reason in throttled):
-            raise TableError(f"throttled must be a list of reasons, got {throttled!r:.80}")
-        return cls(tuple(map(float, samples)), throttled=tuple(throttled), **counts)
-
-    def scaled(self, factor: float) -> Measurement:
-        """Return the measurement with every sample multiplied by ``factor``."""
-        return replace(self, samples_ms=tuple(rounded_ms(factor * sample) for sample in self.samples_ms))
-
-    @classmethod
-    def merge(cls, parts: Sequence[Measurement]) -> Measurement:
-        """Return one measurement with the samples of several, in their order."""
-        return cls(
-            tuple(sample for part in parts for sample in part.samples_ms),
-            sum(part.n_warmup for part in parts),
-            sum(part.n_dropped for part in parts),
-            sum(part.n_slowed for part in parts),
-            sum(part.n_cpu_time for part in parts),
-            tuple(dict.fromkeys(reason for part in parts for reason in part.throttled)),
-        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -176,41 +66,6 @@ class MeasureConfig:
     interval: float = 0.005
     min_sample_ms: float = 0.02
     max_warmup_ms: float = 500.0
-
-
-class Interleaved(NamedTuple):
-    """What is known of one of several inferences that were timed in turns.
-
-    Attributes:
-        cold: calls that followed those of another inference.
-        warm: calls that followed its own.
-        beside_ms: what a reference took beside each warm sample
-            (:func:`~edgewright.latency.paired.measure_paired`); empty where there was none.
-    """
-
-    cold: Measurement
-    warm: Measurement
-    beside_ms: tuple[float, ...] = ()
-
-    def to_json(self) -> dict[str, Any]:
-        """Return the fields as JSON values."""
-        beside = {"beside_ms": list(self.beside_ms)} if self.beside_ms else {}
-        return {"cold": self.cold.to_json(), "warm": self.warm.to_json(), **beside}
-
-    @classmethod
-    def from_json(cls, data: Any) -> Interleaved:
-        """Return what ``to_json`` described. Raises ``TableError`` for absurd samples."""
-        cold, warm = Measurement.from_json(data["cold"]), Measurement.from_json(data["warm"])
-        beside = tuple(float(ms) for ms in data.get("beside_ms", ()))
-        if beside and (len(beside) != warm.n or not all(0 < ms < 1e7 for ms in beside)):
-            raise TableError(f"{warm.n} samples need as many positive times beside them, got {len(beside)}")
-        return cls(cold, warm, beside)
-
-
-def interval_ms(samples_ms: Sequence[float]) -> float:
-    """Return the half-width of the 95 % confidence interval of the median of ``samples_ms``."""
-    low, high = np.percentile(samples_ms, [25, 75])
-    return float(_NOTCH * (high - low) / np.sqrt(len(samples_ms)))
 
 
 def warm_up(run: Run, synchronize: Run, watch: Stopwatch, *, window: int = 5, max_ms: float = 500.0) -> int:
@@ -354,7 +209,7 @@ def no_garbage_collection() -> Iterator[None]:
 def _calls_per_sample(run: Run, synchronize: Run, watch: Stopwatch, config: MeasureConfig) -> int:
     """Return how many calls fill ``min_sample_ms``."""
     times = [watch.sample(run, synchronize).wall_ms for _ in range(5)]
-    return max(1, int(np.ceil(config.min_sample_ms / max(float(np.median(times)), _RESOLUTION_MS))))
+    return max(1, int(np.ceil(config.min_sample_ms / max(float(np.median(times)), RESOLUTION_MS))))
 
 
 def _is_tight(samples: Sequence[float], share: float) -> bool:
@@ -370,20 +225,28 @@ def kept_samples(samples: Sequence[Sample], n_warmup: int, *, min_samples: int) 
     are too few, the processor time of preempted calls stands in: it leaves out the time on the run
     queue, though not the caches that another process displaced.
     """
-    values = [sample.wall_ms for sample in samples if sample.is_clean]
+    kept = [(sample.wall_ms, index) for index, sample in enumerate(samples) if sample.is_clean]
     n_slowed = n_cpu_time = 0
-    if len(values) < min_samples:
-        slowed = sorted(sample.wall_ms for sample in samples if sample.slowed and not sample.preempted)
+    if len(kept) < min_samples:
+        slowed = sorted((s.wall_ms, index) for index, s in enumerate(samples) if s.slowed and not s.preempted)
         slowed = slowed[: -(-len(slowed) // 4)]
-        values, n_slowed = values + slowed, len(slowed)
-    if len(values) < min_samples:
-        cpu = sorted(sample.cpu_ms for sample in samples if sample.preempted and sample.cpu_ms is not None)
-        cpu = cpu[: min_samples - len(values)]
-        values, n_cpu_time = values + cpu, len(cpu)
-    if not values:
+        kept, n_slowed = kept + slowed, len(slowed)
+    if len(kept) < min_samples:
+        cpu = sorted((s.cpu_ms, i) for i, s in enumerate(samples) if s.preempted and s.cpu_ms is not None)
+        cpu = cpu[: min_samples - len(kept)]
+        kept, n_cpu_time = kept + cpu, len(cpu)
+    if not kept:
         raise all_disturbed(len(samples))
-    rounded = tuple(map(rounded_ms, values))
-    return Measurement(rounded, n_warmup, len(samples) - len(values), n_slowed, n_cpu_time)
+    indices = {index for _, index in kept}
+    return Measurement(
+        tuple(rounded_ms(ms) for ms, _ in kept),
+        n_warmup,
+        len(samples) - len(kept),
+        n_slowed,
+        n_cpu_time,
+        marks="".join(mark_of(samples[index]) for _, index in kept) if n_slowed or n_cpu_time else "",
+        dropped=Dropped.of((mark_of(s), s.wall_ms) for i, s in enumerate(samples) if i not in indices),
+    )
 
 
 def all_disturbed(n: int) -> RuntimeFailureError:
@@ -392,11 +255,6 @@ def all_disturbed(n: int) -> RuntimeFailureError:
         f"all {n} samples were disturbed: the machine is too busy to measure on; "
         "end what else is running, then run the same command again"
     )
-
-
-def rounded_ms(ms: float) -> float:
-    """Return a sample as it is stored: below the resolution it would read 0, which a table refuses."""
-    return max(_RESOLUTION_MS, round(ms, 4))
 
 
 def _is_hopeless(samples: Sequence[Sequence[Sample]]) -> bool:

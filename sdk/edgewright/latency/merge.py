@@ -19,7 +19,7 @@ from edgewright.devices.conditions import now_utc
 from edgewright.errors import ForeignTableError, TableError, UsageError
 from edgewright.latency.cross_check import NetworkCrossCheck
 from edgewright.latency.diff import Change, common_changes, provenance_differences
-from edgewright.latency.measure import NOISY_SHARE, Measurement
+from edgewright.latency.measurement import NOISY_SHARE, Measurement
 from edgewright.latency.predictor import corrected
 from edgewright.latency.records import Anchor, Entry, Failure, NetworkRecord
 from edgewright.latency.table import LatencyTable

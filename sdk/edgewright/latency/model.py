@@ -11,6 +11,7 @@ Format history of ``latency_tables/<device>/<space>-<runtime>-<precision>.model.
   ``Space.all_operators``) on other devices, ``frame`` and ``weights`` of the prior that the sources
   give, ``leave_one_out_percent``, ``validation``, and ``digest``, the SHA-256 of the canonical JSON of all
   else.
+* schema 2: what is noted beside the samples of a network, as in tables of schema 4.
 """
 
 from __future__ import annotations
@@ -32,7 +33,8 @@ from edgewright.latency.records import NetworkRecord
 from edgewright.latency.validation import Validation
 from edgewright.regression.transfer import Frame
 
-SCHEMA = 1
+SCHEMA = 2
+READ = (1, 2)  # schemas that can be read
 KIND = "latency model"
 MEND = "make it again with `edgewright table transfer`"
 
@@ -183,8 +185,8 @@ class LatencyModel:
     def load(cls, path: Path) -> LatencyModel:
         """Read a model. Raises ``TableError`` that says what is wrong with the file."""
         data = read_json(path, what="latency model", mend=MEND, error=TableError)
-        if not isinstance(data, dict) or data.get("kind") != KIND or data.get("schema") != SCHEMA:
-            raise TableError(f"{path} is no latency model of schema {SCHEMA}; {MEND}")
+        if not isinstance(data, dict) or data.get("kind") != KIND or data.get("schema") not in READ:
+            raise TableError(f"{path} is no latency model of schema {' or '.join(map(str, READ))}; {MEND}")
         wanted = {*_content_keys(), "digest"}
         faults = [f"missing key {key!r}" for key in sorted(wanted - data.keys())]
         faults += [f"unknown key {key!r}" for key in sorted(data.keys() - wanted)]

@@ -1,7 +1,7 @@
 """Whether two measured medians differ by more than their noise, for many pairs at once.
 
 Each median has two errors. Within a visit: the half-width of its 95 % interval (as
-:func:`edgewright.latency.measure.interval_ms`), and what rounding to the stored resolution leaves.
+:func:`edgewright.latency.measurement.interval_ms`), and what rounding to the stored resolution leaves.
 Between visits: the machine's state differs from one stretch to the next, which samples of one
 stretch cannot show; the repeated anchor operator does, and its robust spread over the number of
 visits is added. Log ratios are tested with Student's t (Welch–Satterthwaite degrees of freedom; a
@@ -16,7 +16,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from edgewright.latency.measure import Measurement
+from edgewright.latency.measurement import Measurement
 from edgewright.spaces.architecture import FloatArray
 
 FALSE_DISCOVERIES = 0.05

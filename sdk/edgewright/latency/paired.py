@@ -14,15 +14,9 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from edgewright.latency.measure import (
-    Interleaved,
-    Measurement,
-    all_disturbed,
-    kept_samples,
-    no_garbage_collection,
-    rounded_ms,
-    warm_up,
-)
+from edgewright.latency.measure import all_disturbed, kept_samples, no_garbage_collection, warm_up
+from edgewright.latency.measurement import Interleaved, Measurement, rounded_ms
+from edgewright.latency.notes import ALONE, CLEAN, Dropped, mark_of
 from edgewright.latency.stopwatch import Run, Sample, Stopwatch
 
 TURNS = 3  # blocks of a network's samples in a visit, with the reference before and after each
@@ -92,14 +86,15 @@ class _Blocks:
         each_ms = max(1e-3, float(np.median([self._sample().wall_ms for _ in range(3)])))
         self.settle = min(_MAX_SETTLE, math.ceil(_SETTLE_MS / each_ms))
         self._n = max(_MIN_BLOCK, min(_MAX_BLOCK, math.ceil(_BLOCK_MS / each_ms)))
-        self._cold, self._warm, self._beside = list[float](), list[float](), list[float]()
-        self._taken = list[Sample]()
+        self._warm, self._beside = list[float](), list[float]()
+        self._begun, self._taken = list[Sample](), list[Sample]()
+        self._kept = list[bool]()  # of each block, whether the reference lay beside it
 
     def take(self, *, first: bool = False) -> list[float]:
         """Return a block's samples in milliseconds; the ``first`` of a visit begins with the cold call."""
-        begin = _usable_ms(self._sample())
-        if first and begin is not None:
-            self._cold.append(begin)
+        begin = self._sample()
+        if first:
+            self._begun.append(begin)
         for _ in range((max(self.settle, _FIRST_SETTLE) if first else self.settle) - 1):
             self._sample()
         samples = [self._sample() for _ in range(self._n)]
@@ -108,6 +103,7 @@ class _Blocks:
 
     def keep(self, samples: Sequence[float], beside: Sequence[float]) -> None:
         """Keep a block's samples, with what the reference took beside them."""
+        self._kept.append(bool(beside))
         if beside:
             self._warm += samples
             self._beside += [float(np.median(beside))] * len(samples)
@@ -119,16 +115,28 @@ class _Blocks:
         samples = tuple(map(rounded_ms, self._warm))
         n_dropped = len(self._taken) - len(samples)
         n_cpu_time = max(0, sum(sample.preempted for sample in self._taken) - n_dropped)
-        return Interleaved(
-            cold=Measurement(tuple(map(rounded_ms, self._cold)) or samples[:1]),
-            warm=Measurement(samples, self._n_warmup, n_dropped, n_cpu_time=n_cpu_time),
-            beside_ms=tuple(map(rounded_ms, self._beside)),
+        beside = [kept for kept in self._kept for _ in range(self._n)]
+        marks, dropped = _noted(self._taken, beside)
+        warm = Measurement(
+            samples, self._n_warmup, n_dropped, n_cpu_time=n_cpu_time, marks=marks, dropped=dropped
         )
+        return Interleaved(self._cold(warm), warm, tuple(map(rounded_ms, self._beside)))
 
     def found_alone(self) -> Interleaved:
         """Return all samples by the rules of those that have nothing beside them."""
         warm = kept_samples(self._taken, self._n_warmup, min_samples=max(1, len(self._taken) // 10))
-        return Interleaved(Measurement(tuple(map(rounded_ms, self._cold)) or warm.samples_ms[:1]), warm)
+        return Interleaved(self._cold(warm), warm)
+
+    def _cold(self, warm: Measurement) -> Measurement:
+        """Return the first calls of the visits; a warm sample where none of them can be used."""
+        usable = [ms for ms in map(_usable_ms, self._begun) if ms is not None]
+        marks, dropped = _noted(self._begun, [True] * len(self._begun))
+        return Measurement(
+            tuple(map(rounded_ms, usable)) or warm.samples_ms[:1],
+            n_dropped=dropped.n,
+            marks=marks if usable else "",
+            dropped=dropped,
+        )
 
     def _sample(self) -> Sample:
         return self._watch.sample(self._run, self._synchronize)
@@ -136,6 +144,18 @@ class _Blocks:
 
 def _usable_ms(sample: Sample) -> float | None:
     return sample.cpu_ms if sample.preempted else sample.wall_ms
+
+
+def _noted(samples: Sequence[Sample], beside: Sequence[bool]) -> tuple[str, Dropped]:
+    """Return the marks of the samples that were kept, empty where all are clean, and the others."""
+    marks, dropped = list[str](), list[tuple[str, float]]()
+    for sample, has_reference in zip(samples, beside, strict=True):
+        mark, usable = mark_of(sample), _usable_ms(sample) is not None
+        if usable and has_reference:
+            marks.append(mark)
+        else:
+            dropped.append((ALONE if usable else mark, sample.wall_ms))
+    return ("".join(marks) if set(marks) - {CLEAN} else ""), Dropped.of(dropped)
 
 
 def _nothing() -> None:

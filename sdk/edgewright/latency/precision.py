@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from edgewright.errors import ForeignTableError, TableError
-from edgewright.latency.measure import Measurement
+from edgewright.latency.measurement import Measurement
 from edgewright.latency.table import LatencyTable
 from edgewright.spaces.operator import Operator
 

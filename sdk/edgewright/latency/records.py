@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from edgewright.latency.measure import Measurement
+from edgewright.latency.measurement import Measurement
 from edgewright.spaces.architecture import Architecture
 from edgewright.spaces.operator import Operator
 

@@ -30,12 +30,21 @@ from edgewright.errors import (
     StorageError,
 )
 from edgewright.latency.footprint import Footprint, measure_footprint
-from edgewright.latency.measure import Interleaved, MeasureConfig, Measurement, measure, measure_interleaved
+from edgewright.latency.measure import MeasureConfig, measure, measure_interleaved
+from edgewright.latency.measurement import Interleaved, Measurement
+from edgewright.latency.notes import Moment
 from edgewright.latency.paired import measure_paired
 from edgewright.latency.stopwatch import Run, Stopwatch
 
 # Faults of the machine or of the request, not of one artifact: every artifact would meet them.
 FATAL = (DeviceUnavailableError, MissingExtraError, PrecisionError, StorageError)
+
+
+class _Look(NamedTuple):
+    """The machine at one moment: how it is, and how often the measuring thread had lost its core."""
+
+    state: Snapshot
+    n_preemptions: int
 
 
 class Refusal(NamedTuple):
@@ -309,8 +318,7 @@ class LocalRunner:
                     found[index] = Refusal(str(error))
             opening(len(artifacts))
             if runs:
-                gpus = self.name.startswith("tensorrt")
-                before = self.machine.snapshot(gpus=gpus)
+                before = self._look()
                 timed = [run for run, _ in runs.values()]
                 syncs = [synchronize for _, synchronize in runs.values()]
                 if paired and len(runs) > 1 and len(artifacts) - 1 in runs:
@@ -329,9 +337,9 @@ class LocalRunner:
                         config=MeasureConfig(max_warmup_ms=50.0),
                         watch=self.watch,
                     )
-                reasons = changed(before, self.machine.snapshot(gpus=gpus))
+                after = self._look()
                 for index, result in zip(runs, results, strict=True):
-                    cold, warm = (replace(part, throttled=reasons) for part in (result.cold, result.warm))
+                    cold, warm = (_noted(part, before, after) for part in (result.cold, result.warm))
                     found[index] = Interleaved(cold, warm, result.beside_ms)
         return found
 
@@ -349,13 +357,12 @@ class LocalRunner:
             self.watch.gauge.reference_ns = min(self.watch.gauge.reference_ns, gauge_ns)
         with ExitStack() as stack:
             run, synchronize = self._open(artifact, stack, np.random.default_rng(seed))
-            best = measure(run, synchronize=synchronize, config=config, watch=self.watch)
-            for _ in range(attempts - 1):
-                if best.verdict == "ok":
-                    break
-                found = measure(run, synchronize=synchronize, config=config, watch=self.watch)
-                best = min(best, found, key=lambda each: each.interval_ms)
-        return best
+            found = list[Measurement]()
+            while len(found) < attempts and not (found and found[-1].verdict == "ok"):
+                before = self._look()
+                timed = measure(run, synchronize=synchronize, config=config, watch=self.watch)
+                found.append(_noted(timed, before, self._look()))
+        return min(found, key=lambda each: (each.verdict != "ok", bool(each.throttled), each.interval_ms))
 
     def outputs(
         self, artifact: Path, inputs: Mapping[str, NDArray[np.generic]]
@@ -380,9 +387,21 @@ class LocalRunner:
             energy = measure_energy(run, synchronize, sensors)
         return Metered(energy, "" if energy else "the sensors did not answer")
 
+    def _look(self) -> _Look:
+        """Return how the machine is now; a GPU is asked where it does the work."""
+        state = self.machine.snapshot(gpus=self.name.startswith("tensorrt"))
+        return _Look(state, self.watch.preemptions())
+
     def _open(self, artifact: Path, stack: ExitStack, rng: np.random.Generator) -> tuple[Run, Run]:
         session = stack.enter_context(self.runtime.open(artifact, threads=self._threads))
         run = session.bind(random_feeds(session.inputs, rng))
         run()  # what crashes a runtime crashes it here, where the caller knows which artifact it was
         session.synchronize()
         return run, session.synchronize
+
+
+def _noted(found: Measurement, before: _Look, after: _Look) -> Measurement:
+    """Return a measurement with how the machine was around its samples."""
+    n_preemptions = max(0, after.n_preemptions - before.n_preemptions)
+    moment = Moment.of(found.n, before.state, after.state, n_preemptions)
+    return replace(found, throttled=changed(before.state, after.state), moments=(moment,))

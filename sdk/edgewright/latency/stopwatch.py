@@ -38,12 +38,14 @@ class Sample(NamedTuple):
         cpu_ms: processor time of the thread; ``None`` where that says nothing.
         preempted: the thread lost its core, or the clock ran backwards.
         slowed: another process slowed the core.
+        n_preemptions: how often the thread lost its core.
     """
 
     wall_ms: float
     cpu_ms: float | None
     preempted: bool
     slowed: bool
+    n_preemptions: int = 0
 
     @property
     def is_clean(self) -> bool:
@@ -179,7 +181,8 @@ class Stopwatch:
         synchronize()
         elapsed_ns = clock() - start
         cpu_ns = cpu() - cpu_start if cpu else 0
-        preempted = self.preemptions() != before or elapsed_ns <= 0
+        n_preemptions = self.preemptions() - before
+        preempted = n_preemptions != 0 or elapsed_ns <= 0
         slowed = slowed or (gauge.is_slow() if gauge else False)
         cpu_ms = cpu_ns / calls / 1e6 if cpu_ns > 0 else None
-        return Sample(elapsed_ns / calls / 1e6, cpu_ms, preempted, slowed)
+        return Sample(elapsed_ns / calls / 1e6, cpu_ms, preempted, slowed, n_preemptions)

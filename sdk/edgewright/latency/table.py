@@ -9,6 +9,10 @@ Format history of ``latency_tables/<device>/<space>-<runtime>-<precision>.json``
   correction has the uncertainty of its coefficients, a validation the coverage of its intervals.
 * schema 3: ``cross_check``, what the vendor's own tool measured of one of the networks, or why nothing.
   A table of schema 2 is read as one that was not cross-checked.
+* schema 4: beside the samples of an operator or a network what disturbed each (``marks``), those that
+  were thrown away (``dropped``), and clock, temperature and throttling around each visit (``moments``;
+  :mod:`edgewright.latency.notes`); ``batch`` and ``affinity`` of the measured inferences. Older tables
+  are read as of batch 1, pinned to no processors, with nothing noted.
 """
 
 from __future__ import annotations
@@ -24,7 +28,8 @@ from edgewright.errors import ForeignTableError, MissingEntryError, SDKError, Ta
 from edgewright.files import digest_of, read_json, write_text
 from edgewright.latency.correction import NO_CORRECTION, Correction, spilled_share, working_set_bytes
 from edgewright.latency.cross_check import NetworkCrossCheck
-from edgewright.latency.measure import Measurement
+from edgewright.latency.measurement import Measurement
+from edgewright.latency.notes import Weather
 from edgewright.latency.records import Anchor, Entry, Failure, NetCost, NetworkRecord
 from edgewright.latency.sanity import implausible
 from edgewright.latency.table_format import SCHEMA, faults_of, listed, pretty, schema_fault
@@ -44,6 +49,8 @@ class LatencyTable:
         runtime_conditions: the runtime's settings.
         precision: of the artifacts.
         threads: of an inference.
+        batch: images of an inference.
+        affinity: processors that the profile pinned it to; empty where it might use any.
         space_name: as :func:`edgewright.spaces.find_space` reads it.
         space_version: of the space.
         space_digest: of the space.
@@ -88,6 +95,8 @@ class LatencyTable:
     correction: Correction = NO_CORRECTION
     validation: Validation | None = None
     cross_check: NetworkCrossCheck | None = None
+    batch: int = 1
+    affinity: tuple[int, ...] = ()
     path: Path | None = None
 
     @property
@@ -100,6 +109,17 @@ class LatencyTable:
     def n_operators(self) -> int:
         """Operators with an entry, the leads before them not counted."""
         return sum(operator.kind != "lead" for operator in self.entries)
+
+    @property
+    def weather(self) -> Weather:
+        """Clock, temperature and throttling over all that was measured, and how many samples were lost."""
+        parts = [part for entry in self.entries.values() for part in (entry.warm, entry.cold)]
+        parts += [record.measurement for record in self.networks]
+        return Weather.of(
+            [moment for part in parts for moment in part.moments],
+            n_kept=sum(part.n for part in parts),
+            n_dropped=sum(part.n_dropped for part in parts),
+        )
 
     def covers(self, space: Space) -> bool:
         """Return whether every operator of ``space`` was measured, or tried and failed."""
@@ -190,6 +210,8 @@ class LatencyTable:
             "runtime": self.runtime_version,
             "precision": self.precision,
             "threads": self.threads,
+            "batch": self.batch,
+            "affinity": list(self.affinity),
             "space": self.space_name,
             "created_utc": self.created_utc,
             "cpu": self.fingerprint.cpu_model,
@@ -201,6 +223,7 @@ class LatencyTable:
             "operator_ms": {"min": min(medians, default=0.0), "max": max(medians, default=0.0)},
             "anchor_drift_percent": self.anchor.drift_percent,
             "load_average": [self.conditions_before.load_average, self.conditions_after.load_average],
+            "weather": self.weather.to_json(),
             "seconds": self.seconds,
             "n_fit": self.correction.n,
             "validation": validation,
@@ -255,6 +278,8 @@ class LatencyTable:
             "runtime_conditions": dict(self.runtime_conditions),
             "precision": self.precision,
             "threads": self.threads,
+            "batch": self.batch,
+            "affinity": list(self.affinity),
             "space": self.space_name,
             "space_version": self.space_version,
             "space_digest": self.space_digest,
@@ -317,7 +342,19 @@ def _table_from(data: Mapping[str, Any]) -> LatencyTable:
         cross_check=None
         if (check := data.get("cross_check")) is None
         else NetworkCrossCheck.from_json(check),
+        **_batch_and_affinity(data),
     )
+
+
+def _batch_and_affinity(data: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what tables say since schema 4. Raises ``TableError``."""
+    batch, affinity = data.get("batch", 1), data.get("affinity", [])
+    if type(batch) is not int or batch < 1:
+        raise TableError(f"batch must be a positive integer, got {batch!r}")
+    cpus = isinstance(affinity, list) and all(type(cpu) is int and cpu >= 0 for cpu in affinity)
+    if not cpus or len(set(affinity)) != len(affinity):
+        raise TableError(f"affinity must be a list of processor numbers, each once, got {affinity!r:.80}")
+    return {"batch": batch, "affinity": tuple(affinity)}
 
 
 def _base_name(name: str) -> str:

@@ -12,11 +12,12 @@ from typing import Any
 
 from edgewright.errors import SDKError
 from edgewright.files import digest_of
-from edgewright.latency.measure import Measurement
+from edgewright.latency.measurement import Measurement
 from edgewright.spaces.operator import Operator
 
-SCHEMA = 3
-READ = (2, 3)  # schemas that can be read
+SCHEMA = 4
+READ = (2, 3, 4)  # schemas that can be read
+_SINCE = {"cross_check": 3, "batch": 4, "affinity": 4}  # schema that brought a key, of those added later
 _KEYS = (
     "schema",
     "device",
@@ -25,6 +26,8 @@ _KEYS = (
     "runtime_conditions",
     "precision",
     "threads",
+    "batch",
+    "affinity",
     "space",
     "space_version",
     "space_digest",
@@ -50,12 +53,13 @@ def schema_fault(data: Any) -> str:
     """Return what a file says its schema is where that cannot be read; empty where it can."""
     schema = data.get("schema") if isinstance(data, dict) else type(data).__name__
     known = isinstance(data, dict) and type(schema) is int and schema in READ
-    return "" if known else f"has schema {schema!r}, this edgewright reads {' and '.join(map(str, READ))}"
+    read = f"{', '.join(map(str, READ[:-1]))} and {READ[-1]}"
+    return "" if known else f"has schema {schema!r}, this edgewright reads {read}"
 
 
 def faults_of(data: Mapping[str, Any]) -> list[str]:
     """Return what is wrong with a table of a known schema: its keys; where they are right, its content."""
-    keys = [key for key in _KEYS if key != "cross_check" or data["schema"] > 2]
+    keys = [key for key in _KEYS if data["schema"] >= _SINCE.get(key, 0)]
     faults = [f"missing key {key!r}" for key in keys if key not in data]
     faults += [f"unknown key {key!r}" for key in data if key not in keys]
     return faults or _content_faults(data)
@@ -110,7 +114,7 @@ def pretty(value: Mapping[str, Any]) -> str:
     lines = []
     for key, item in value.items():
         if isinstance(item, list) and item and isinstance(item[0], dict):
-            rows = ",\n".join("  " + json.dumps(row, allow_nan=False) for row in item)
+            rows = ",\n".join("  " + json.dumps(row, allow_nan=False, separators=(",", ":")) for row in item)
             lines.append(f" {json.dumps(key)}: [\n{rows}\n ]")
         else:
             lines.append(f" {json.dumps(key)}: {json.dumps(item, allow_nan=False)}")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -18,6 +18,7 @@ from edgewright.devices.throttle import Snapshot, changed, snapshot
 from edgewright.errors import BudgetError, BudgetViolationError, RuntimeFailureError, SDKError
 from edgewright.latency.footprint import Footprint, measure_footprint
 from edgewright.latency.measure import MeasureConfig, Measurement, Stopwatch, measure
+from edgewright.latency.notes import Moment
 from edgewright.latency.runner import Runner
 from edgewright.pipeline.gauge import known_gauge_ns
 from edgewright.pipeline.progress import SILENT, Progress
@@ -104,6 +105,8 @@ class BenchResult:
             "after": self.after.to_json() if self.after else None,
             **self._vendor_json(),
             **m.to_json(),
+            "marks": m.marks,
+            "dropped": {mark: list(times) for mark, times in m.dropped.times_ms().items()},
         }
 
     def text(self) -> str:
@@ -245,6 +248,7 @@ def _timed(
             watch=Stopwatch.for_threads(profile.threads, reference_ns=gauge_ns),
         )
         after = snapshot(gpus=gpus)
+        measurement = replace(measurement, moments=(Moment.of(measurement.n, before, after),))
         found = _Timed(measurement, changed(before, after), "", before, after)
         if best is None or _rank(found) < _rank(best):
             best = found
@@ -289,7 +293,7 @@ def _bench_remote(
             attempts=ATTEMPTS,
             gauge_ns=None if gauge_ns == float("inf") else gauge_ns,
         )
-        throttled = (*before.throttled, *runner.conditions().throttled)
+        throttled = (*before.throttled, *measurement.throttled, *runner.conditions().throttled)
         version = runner.version
         footprint, footprint_reason, metered = _costs_remote(artifact, profile.name, runner)
     return BenchResult(
@@ -300,6 +304,8 @@ def _bench_remote(
         measurement,
         limit,
         slowed_by=tuple(dict.fromkeys(throttled)),
+        before=measurement.moments[0].before if measurement.moments else None,
+        after=measurement.moments[-1].after if measurement.moments else None,
         footprint=footprint,
         footprint_reason=footprint_reason,
         energy=metered.energy,

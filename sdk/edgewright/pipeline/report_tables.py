@@ -17,7 +17,7 @@ from edgewright.latency.model import LatencyModel, is_model
 from edgewright.latency.table import LatencyTable
 from edgewright.pipeline.front import Front
 from edgewright.pipeline.table_plot import network_breakdown, table_drift, table_predictions
-from edgewright.pipeline.table_show import cross_check_text
+from edgewright.pipeline.table_show import cross_check_text, weather_text
 from edgewright.report.data import Breakdown, Drift, Finalist, PredictionPoint, TableSummary
 from edgewright.spaces import MobileSpace
 
@@ -140,6 +140,11 @@ def summary(measured: Measured) -> TableSummary:
             "anchor_drift": table.anchor.drift_percent / 100,
             "cross_check": cross_check_text(table),
         }
+        beside = {
+            "over the profile": weather_text(table),
+            "batch": str(table.batch),
+            "pinned to processors": ", ".join(map(str, table.affinity)) or "none",
+        }
     else:
         loo = table.leave_one_out_percent
         own = {
@@ -147,6 +152,7 @@ def summary(measured: Measured) -> TableSummary:
             "sources": tuple(f"{s.device} ({s.runtime}, {s.precision})" for s in table.sources),
             "leave_one_out": None if loo is None else loo / 100,
         }
+        beside = {}
     return TableSummary(
         device=table.device,
         runtime=table.runtime_version,
@@ -169,6 +175,7 @@ def summary(measured: Measured) -> TableSummary:
                 for key, value in before.to_json().items()
                 if value is not None
             },
+            **beside,
         },
         created=table.created_utc,
         table_id=table.table_id,

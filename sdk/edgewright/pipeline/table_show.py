@@ -55,7 +55,7 @@ def describe_table(
         assert table is not None
         value = table.summary() | _doubts(table)
         facts = table.summary()
-        del facts["cross_check"]
+        del facts["cross_check"], facts["weather"]
         error = {k: v for k, v in (facts.pop("validation") or {}).items() if k != "worst"}
         facts["error on unseen networks"] = "never measured" if not error else ""
         facts |= {f"  {name}": figure for name, figure in error.items()}
@@ -123,12 +123,20 @@ def validate_table(
         f"{noisy} of {len(table.entries)} operators are noisy, {len(table.failures)} failed; the anchor "
         f"drifted by {table.anchor.drift_percent:.1f} %"
     )
+    lines.append(f"over the profile: {weather_text(table)}")
     return value, "\n".join(lines)
 
 
 def cross_check_text(table: LatencyTable) -> str:
     """Return what the vendor's own tool said of one of a table's networks, in a line."""
     return "not asked" if table.cross_check is None else table.cross_check.text()
+
+
+def weather_text(table: LatencyTable) -> str:
+    """Return clock, temperature and lost samples of a table over the time of its profile, in a line."""
+    found = table.weather
+    share = found.n_dropped / max(1, found.n_kept + found.n_dropped)
+    return f"{found.text()}; {share:.0%} of the samples were disturbed and dropped"
 
 
 def open_imported(path: Path) -> ImportedTable | None:
@@ -269,6 +277,7 @@ def _doubts_text(table: LatencyTable) -> list[str]:
             f"anchor over time, {low:.4f} to {high:.4f} ms, drift {table.anchor.drift_percent:.1f} %\n"
             + "".join(_level(ms, low, high) for ms in medians)
         )
+    blocks.append(f"over the profile: {weather_text(table)}")
     return blocks
 
 

@@ -30,6 +30,8 @@ _PARTS = (
     "latency/footprint.py",
     "latency/footprint_child.py",
     "latency/measure.py",
+    "latency/measurement.py",
+    "latency/notes.py",
     "latency/paired.py",
     "latency/runner.py",
     "latency/stopwatch.py",
