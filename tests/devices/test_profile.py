@@ -49,6 +49,12 @@ def test_a_profile_says_how_a_device_is_driven(tmp_path):
     assert found.gates.max_temperature_c == 70
     assert found.ram_bytes == 8_000_000_000
     assert found.is_local
+    assert found.affinity == ()
+    pinned = DeviceProfile.load(
+        write(tmp_path, GOOD.replace("threads = 2", "threads = 2\naffinity = [4, 5]"))
+    )
+    assert pinned.affinity == (4, 5)
+    assert pinned.to_json()["affinity"] == [4, 5]
 
 
 def test_shipped_profiles_are_right_and_their_figures_have_sources():
@@ -95,7 +101,7 @@ def test_a_faulty_neighbour_does_not_hide_an_alias(tmp_path, monkeypatch):
 
 def test_all_faults_of_a_profile_are_named_at_once(tmp_path):
     text = GOOD.replace("threads = 2", "threads = 0").replace('kind = "gpu"', 'kind = "toaster"')
-    text = text.replace('reach = "local"\n', "").replace('alias = "m"', 'color = "red"')
+    text = text.replace('reach = "local"\n', "affinity = [0, 0]\n").replace('alias = "m"', 'color = "red"')
     text = text.replace("max_temperature_c = 70", 'max_temperature_c = "hot"').replace(
         'source = "its box"', 'source = ""'
     )
@@ -104,6 +110,7 @@ def test_all_faults_of_a_profile_are_named_at_once(tmp_path):
     for fault in (
         "unknown key 'color'",
         "missing key 'reach'",
+        "affinity must be",
         "threads must be",
         "kind must be one of cpu, gpu",
         "gates.max_temperature_c",
@@ -130,6 +137,15 @@ def test_all_faults_of_a_profile_are_named_at_once(tmp_path):
         ("threads = 2", "threads = true", "threads must be"),
         ('compute_capability = "8.9"', 'compute_capability = "sm89"', "compute_capability"),
         ('compute_capability = "8.9"', "compute_capability = 8.9", "compute_capability"),
+        ("threads = 2", "threads = 2\naffinity = 0", "affinity must be a list of processor numbers"),
+        ("threads = 2", "threads = 2\naffinity = []", "affinity must be a list of processor numbers"),
+        ("threads = 2", "threads = 2\naffinity = [0, -1]", "affinity must be .* got .0, -1."),
+        ("threads = 2", "threads = 2\naffinity = [0, 4096]", "0 to 4095, each once"),
+        ("threads = 2", "threads = 2\naffinity = [1, 1]", "each once, got .1, 1."),
+        ("threads = 2", "threads = 2\naffinity = [true, 1]", "affinity must be"),
+        ("threads = 2", 'threads = 2\naffinity = ["0", 1]', "affinity must be"),
+        ("threads = 2", "threads = 2\naffinity = [[0], 1]", "affinity must be"),
+        ("threads = 2", "threads = 2\naffinity = [3]", "names 1 processors for 2 threads"),
         ("[gates]", "[gates]\nhumidity = 3", "gates.humidity"),
         ("value = 8000000000", 'value = "8 GB"', "figures.ram_bytes.value"),
         ("value = 8000000000", "values = 1", "exactly the keys value and source"),

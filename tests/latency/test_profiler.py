@@ -1,4 +1,5 @@
 import json
+import os
 from dataclasses import replace
 from pathlib import Path
 
@@ -12,6 +13,7 @@ from edgewright.backends.cross_check import CrossCheck, NoCrossCheck
 from edgewright.errors import RunError, RuntimeFailureError, StorageError, UsageError
 from edgewright.latency.predictor import NEVER_MS, LatencyPredictor
 from edgewright.latency.profiler import profile_space
+from edgewright.latency.runner import LocalRunner
 from edgewright.latency.table import LatencyTable
 from edgewright.latency.target import PRESETS, ProfileConfig
 from edgewright.spaces.architecture import Architecture
@@ -390,3 +392,17 @@ def test_what_disturbed_the_samples_and_how_the_machine_was_is_in_the_table(spac
     assert all(len(part.moments) == CONFIG.passes for part in parts)
     assert sum(moment.n_preemptions for part in parts for moment in part.moments) > 0
     assert {moment.before.clock_mhz for part in parts for moment in part.moments} == {1000.0}
+
+
+@pytest.mark.skipif(not hasattr(os, "sched_setaffinity"), reason="only Linux pins")
+def test_what_is_measured_runs_on_the_processors_that_are_asked_for(space, tmp_path):
+    device, seen, before = FakeDevice(), set(), os.sched_getaffinity(0)
+    cpu = min(before)
+    device.disturbance = lambda n: seen.add(frozenset(os.sched_getaffinity(0)))
+    target = replace(device.target(space), runner=LocalRunner(device, machine=device, affinity=[cpu]))
+    table = profile_space(space, target, journal=tmp_path / "j", config=CONFIG)
+    assert seen == {frozenset([cpu])}
+    assert os.sched_getaffinity(0) == before
+    assert LatencyTable.load(table.save(tmp_path / "t.json").path).affinity == (cpu,)
+    with pytest.raises(RunError, match=r"affinity is \[.*\] there, None here"):
+        run(space, FakeDevice(), tmp_path)

@@ -1,3 +1,6 @@
+import os
+from dataclasses import replace
+
 import pytest
 from doubles.sysfs import tree
 
@@ -105,3 +108,25 @@ def test_a_device_elsewhere_cannot_be_measured_here():
     require_attached(DeviceProfile.find("cpu"))
     with pytest.raises(DeviceUnavailableError, match="not attached"):
         require_attached(DeviceProfile.find("raspberry-pi-4"))
+
+
+@pytest.mark.skipif(not hasattr(os, "sched_setaffinity"), reason="only Linux pins")
+def test_a_bench_is_pinned_where_the_profile_says_and_free_again(chain, monkeypatch):
+    before, seen = os.sched_getaffinity(0), []
+    cpu = min(before)
+
+    def spy(*args, **options):
+        seen.append(os.sched_getaffinity(0))
+        return measure(*args, **options)
+
+    measure = bench.measure
+    monkeypatch.setattr(bench, "measure", spy)
+    found = bench_artifact(chain.artifact("litert"), replace(DeviceProfile.find("litert"), affinity=(cpu,)))
+    assert {frozenset(cpus) for cpus in seen} == {frozenset([cpu])}
+    assert os.sched_getaffinity(0) == before
+    assert (found.to_json()["affinity"], found.to_json()["batch"]) == ([cpu], 1)
+
+
+def test_a_bench_on_a_processor_that_is_not_here_is_refused(chain):
+    with pytest.raises(DeviceUnavailableError, match="processors 4095"):
+        bench_artifact(chain.artifact("litert"), replace(DeviceProfile.find("litert"), affinity=(4095,)))

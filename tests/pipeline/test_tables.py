@@ -11,7 +11,14 @@ from edgewright.errors import ForeignTableError, InaccurateTableError, Precision
 from edgewright.latency.imported import import_table
 from edgewright.latency.table import LatencyTable
 from edgewright.pipeline.profile import profile_device
-from edgewright.pipeline.tables import choose_precision, device_cost, find_predictor, require_real, table_path
+from edgewright.pipeline.tables import (
+    choose_precision,
+    device_cost,
+    find_predictor,
+    require_made_for,
+    require_real,
+    table_path,
+)
 from edgewright.spaces import find_space
 
 CPU = DeviceProfile.find("cpu")
@@ -106,3 +113,16 @@ def test_a_table_of_an_emulated_device_is_refused_unless_allowed(chain):
         require_real(emulated)
     require_real(emulated, allow_foreign=True)
     assert emulated.summary()["emulated"]
+
+
+def test_a_table_of_other_processors_is_foreign(chain):
+    table = find_predictor(chain.tables, CPU, chain.space, "fp32")
+    pinned = replace(CPU, affinity=(1,))
+    with pytest.raises(
+        ForeignTableError, match=r"on processors those that the kernel chooses, .* asks for 1;"
+    ):
+        require_made_for(table, pinned, "fp32")
+    require_made_for(table, pinned, "fp32", allow_foreign=True)
+    require_made_for(replace(table, affinity=(1,)), pinned, "fp32")
+    with pytest.raises(ForeignTableError, match="on processors 1, "):
+        require_made_for(replace(table, affinity=(1,)), CPU, "fp32")

@@ -18,6 +18,7 @@ from edgewright.errors import (
 )
 from edgewright.latency.measure import Interleaved, MeasureConfig
 from edgewright.latency.runner import Refusal
+from edgewright.pipeline.runners import runner_on
 from edgewright.remote.runner import _results
 
 TURNS = {
@@ -29,6 +30,9 @@ TURNS = {
     "opening": lambda index: None,
 }
 BRIEF = MeasureConfig(min_samples=10, max_samples=20, max_time_ms=20.0, max_warmup_ms=5.0)
+
+
+linux = pytest.mark.skipif(not hasattr(os, "sched_setaffinity"), reason="only Linux pins")
 
 
 @pytest.fixture
@@ -250,3 +254,23 @@ def test_a_device_that_its_profile_calls_emulated_is(device):
     runner = device.runner(emulated=True)
     assert runner.fingerprint().emulated
     runner.close()
+
+
+@linux
+def test_a_device_is_measured_on_the_processors_that_its_profile_names(device_at):
+    cpu = min(os.sched_getaffinity(0))
+    device = device_at("pinned", affinity=[cpu])
+    with runner_on(device.profile) as runner:
+        assert runner.affinity == (cpu,)
+        assert runner.conditions().affinity == (cpu,)
+        found = runner.time_alone(device.artifact("network", ms=0.5), seed=[0], config=BRIEF)
+    assert found.median_ms >= 0.5
+
+
+@linux
+def test_a_processor_that_the_device_lacks_is_told_before_anything_is_sent(device_at):
+    device = device_at("pinned", affinity=[4095])
+    said = r"pinned: .*processors 4095, .*affinity"
+    with pytest.raises(DeviceUnavailableError, match=said), runner_on(device.profile):
+        pass
+    assert not list((device.cache / "models").glob("*"))

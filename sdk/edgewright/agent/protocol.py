@@ -8,6 +8,8 @@ Format history:
   ``{"id": n, "error": {"kind": …, "message": …}}``, and sends ``{"beat": n, "note": …}`` every second
   while it works. Artifacts travel as base64 in the ``put`` requests.
 * protocol 2: ``footprint`` and ``energy`` tell what an artifact takes besides time.
+* protocol 3: ``affinity`` in a request pins what it measures to processors, which an older agent would not
+  do and not say. Measurements come with what disturbed their samples and how the device was meanwhile.
 """
 
 from __future__ import annotations
@@ -16,7 +18,7 @@ import json
 import re
 from typing import Any
 
-PROTOCOL = 2
+PROTOCOL = 3
 MAGIC = "edgewright-agent"
 
 BEAT_S = 1.0  # between the agent's signs of life

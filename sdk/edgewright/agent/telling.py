@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from pathlib import Path
 
@@ -21,10 +21,13 @@ class TellingRunner(LocalRunner):
         runtime: device half of a backend.
         threads: of an inference.
         note: told what is done.
+        affinity: processors that everything measured is pinned to.
     """
 
-    def __init__(self, runtime: Runtime, *, threads: int, note: Callable[[str], object]) -> None:
-        super().__init__(runtime, threads=threads)
+    def __init__(
+        self, runtime: Runtime, *, threads: int, note: Callable[[str], object], affinity: Sequence[int] = ()
+    ) -> None:
+        super().__init__(runtime, threads=threads, affinity=affinity)
         self._note = note
 
     def _open(self, artifact: Path, stack: ExitStack, rng: np.random.Generator) -> tuple[Run, Run]:

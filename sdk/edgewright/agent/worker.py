@@ -29,7 +29,7 @@ class Worker:
         self.runtime = runtime
         self._send = send
         self._store = Store(places.models())
-        self._runners: dict[int, Any] = {}
+        self._runners: dict[tuple[int, tuple[int, ...]], Any] = {}
         self._methods: dict[str, Callable[[Message], Any]] = {
             "describe": self._describe,
             "probe": self._probe,
@@ -67,14 +67,20 @@ class Worker:
         from edgewright.agent.telling import TellingRunner
         from edgewright.backends.registry import runtime
 
-        threads = int(params["threads"])
-        if threads not in self._runners:
+        threads, affinity = int(params["threads"]), _affinity(params)
+        if (threads, affinity) not in self._runners:
             self.note(f"loading {self.runtime}")
-            self._runners[threads] = TellingRunner(runtime(self.runtime), threads=threads, note=self.note)
-        return self._runners[threads]
+            self._runners[threads, affinity] = TellingRunner(
+                runtime(self.runtime), threads=threads, note=self.note, affinity=affinity
+            )
+        return self._runners[threads, affinity]
 
     def _describe(self, params: Message) -> Message:
+        from edgewright.devices.affinity import pinned
+
         runner = self._runner(params)
+        with pinned(runner.affinity):  # a device that lacks a processor says so before anything is sent
+            pass
         return {"version": runner.version, "settings": dict(runner.settings())}
 
     def _probe(self, params: Message) -> Message:
@@ -83,9 +89,11 @@ class Worker:
         return probe().to_json()
 
     def _conditions(self, params: Message) -> Message:
+        from edgewright.devices.affinity import pinned
         from edgewright.devices.conditions import read_conditions
 
-        return read_conditions().to_json()
+        with pinned(_affinity(params)):
+            return read_conditions().to_json()
 
     def _wait(self, params: Message) -> Message:
         runner = self._runner(params)
@@ -158,6 +166,11 @@ class Worker:
         if not path.is_file():
             raise UsageError(f"{name} is not on the device; it is to be put there first")
         return path
+
+
+def _affinity(params: Message) -> tuple[int, ...]:
+    """Return the processors that a request pins its measuring to."""
+    return tuple(int(cpu) for cpu in params.get("affinity", ()))
 
 
 def work(runtime: str) -> None:

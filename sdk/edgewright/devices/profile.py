@@ -5,7 +5,7 @@ Format history of ``device_profiles/<name>.toml``:
 * schema 1: ``schema name alias? kind runtime precisions threads reach python? emulated?
   compute_capability? description``, a table ``[gates]`` and one table ``[figures.<figure>]`` with
   ``value`` and ``source`` for each vendor figure. Unknown keys are refused. ``reach`` is ``local``,
-  ``none`` or ``ssh://[user@]host[:port]``.
+  ``none`` or ``ssh://[user@]host[:port]``. ``affinity?`` is a list of processor numbers.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from edgewright.devices.affinity import MAX_CPU
 from edgewright.devices.reach import SshAddress
 from edgewright.errors import MissingExtraError, ProfileError
 
@@ -27,7 +28,7 @@ REACHES = ("local", "none")
 MAX_THREADS = 1024
 
 _REQUIRED = ("schema", "name", "kind", "runtime", "precisions", "threads", "reach", "description")
-_OPTIONAL = ("alias", "python", "emulated", "compute_capability", "gates", "figures")
+_OPTIONAL = ("alias", "python", "emulated", "affinity", "compute_capability", "gates", "figures")
 _NAME = re.compile(r"[a-z0-9][a-z0-9-]*")
 _PYTHON = re.compile(r"[A-Za-z0-9_.+/][A-Za-z0-9_.+/-]*")  # nothing that a shell would read
 
@@ -73,6 +74,7 @@ class DeviceProfile:
         runtime: key of the backend registry.
         precisions: what the runtime may be asked for on this device, best supported first.
         threads: that an inference uses.
+        affinity: numbers of the processors that measurements are pinned to; empty leaves it to the kernel.
         reach: ``local`` for this machine, ``ssh://[user@]host[:port]`` for one that OpenSSH reaches,
             ``none`` for a device that is not attached.
         python: interpreter on a device behind ssh, 3.10 or newer.
@@ -94,6 +96,7 @@ class DeviceProfile:
     reach: str
     python: str = "python3"
     emulated: bool = False
+    affinity: tuple[int, ...] = ()
     compute_capability: str = ""
     description: str = ""
     gates: Gates = Gates()
@@ -129,6 +132,7 @@ class DeviceProfile:
             "reach": self.reach,
             "python": self.python,
             "emulated": self.emulated,
+            "affinity": list(self.affinity),
             "compute_capability": self.compute_capability,
             "description": self.description,
             "gates": {name: value for name, value in gates.items() if value is not None},
@@ -159,6 +163,7 @@ class DeviceProfile:
             reach=data["reach"],
             python=data.get("python", "python3"),
             emulated=data.get("emulated", False),
+            affinity=tuple(data.get("affinity", ())),
             compute_capability=data.get("compute_capability", ""),
             description=data["description"],
             gates=gates,
@@ -283,6 +288,13 @@ def _scalar_faults(data: Mapping[str, Any], stem: str) -> list[str]:
     check(
         "threads", type(threads) is int and 1 <= threads <= MAX_THREADS, f"an integer of 1 to {MAX_THREADS}"
     )
+    affinity = data.get("affinity")
+    cpus = affinity if isinstance(affinity, list) else []
+    right = all(type(cpu) is int and 0 <= cpu <= MAX_CPU for cpu in cpus)
+    expected = f"a list of processor numbers of 0 to {MAX_CPU}, each once"
+    check("affinity", bool(cpus) and right and len(set(map(str, cpus))) == len(cpus), expected)
+    if right and cpus and type(threads) is int and len(cpus) < threads <= MAX_THREADS:
+        faults.append(f"affinity names {len(cpus)} processors for {threads} threads; name one for each")
     reach = text.get("reach", "")
     check(
         "reach",

@@ -32,6 +32,8 @@ _PROVENANCE = (
     "runtime_version",
     "precision",
     "threads",
+    "batch",
+    "affinity",
     "space_name",
     "space_version",
     "edgewright_version",

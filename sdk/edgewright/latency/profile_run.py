@@ -353,6 +353,7 @@ class ProfileRun:
             anchor=Anchor(self.anchor, tuple(ms for ms, _ in found.anchors[None])),
             networks=self.records(),
             cross_check=cross_check,
+            affinity=runner.affinity,
         )
 
     def records(self) -> tuple[NetworkRecord, ...]:

@@ -81,7 +81,9 @@ def _identity(
     space: MobileSpace, target: Target, fingerprint: Fingerprint, seed: int, config: ProfileConfig
 ) -> dict[str, Any]:
     """Return what must agree before the results of a killed profile may be used."""
+    affinity = list(target.runner.affinity)
     return {
+        **({"affinity": affinity} if affinity else {}),
         "device": target.device,
         "space": space.name,
         "space digest": space.digest,

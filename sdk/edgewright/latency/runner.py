@@ -18,10 +18,11 @@ from numpy.typing import NDArray
 
 from edgewright.backends.artifact import random_feeds
 from edgewright.backends.base import Runtime
-from edgewright.devices.conditions import Conditions, read_conditions
+from edgewright.devices.affinity import pinned
+from edgewright.devices.conditions import Conditions
 from edgewright.devices.energy import Metered, find_sensors, measure_energy
-from edgewright.devices.probe import Fingerprint, probe
-from edgewright.devices.throttle import Snapshot, changed, snapshot
+from edgewright.devices.probe import Fingerprint
+from edgewright.devices.throttle import Snapshot, changed
 from edgewright.errors import (
     DeviceUnavailableError,
     MissingExtraError,
@@ -30,6 +31,7 @@ from edgewright.errors import (
     StorageError,
 )
 from edgewright.latency.footprint import Footprint, measure_footprint
+from edgewright.latency.machine import Machine, ThisMachine
 from edgewright.latency.measure import MeasureConfig, measure, measure_interleaved
 from edgewright.latency.measurement import Interleaved, Measurement
 from edgewright.latency.notes import Moment
@@ -69,6 +71,11 @@ class Runner(Protocol):
     @property
     def threads(self) -> int:
         """Threads of an inference."""
+        ...
+
+    @property
+    def affinity(self) -> tuple[int, ...]:
+        """Processors that measurements are pinned to; empty where the kernel chooses."""
         ...
 
     @property
@@ -180,46 +187,6 @@ class Runner(Protocol):
         ...
 
 
-class Machine(Protocol):
-    """Where the clock, the fingerprint and the conditions come from; tests bring their own."""
-
-    def fingerprint(self) -> Fingerprint:
-        """Return what this machine is."""
-        ...
-
-    def conditions(self) -> Conditions:
-        """Return how it is now."""
-        ...
-
-    def stopwatch(self, threads: int) -> Stopwatch:
-        """Return the clock that samples are taken with."""
-        ...
-
-    def snapshot(self, *, gpus: bool) -> Snapshot:
-        """Return how fast and how hot it is at this moment, its GPUs too where ``gpus``."""
-        ...
-
-
-class ThisMachine:
-    """The machine that this process runs on."""
-
-    def fingerprint(self) -> Fingerprint:
-        """Return what this machine is."""
-        return probe()
-
-    def conditions(self) -> Conditions:
-        """Return how it is now."""
-        return read_conditions()
-
-    def stopwatch(self, threads: int) -> Stopwatch:
-        """Return the clock that samples are taken with."""
-        return Stopwatch.for_threads(threads)
-
-    def snapshot(self, *, gpus: bool) -> Snapshot:
-        """Return how fast and how hot it is at this moment, its GPUs too where ``gpus``."""
-        return snapshot(gpus=gpus)
-
-
 class LocalRunner:
     """Times artifacts in this process.
 
@@ -228,6 +195,8 @@ class LocalRunner:
         threads: of an inference.
         machine: clock and facts; default this machine.
         emulated: whether the machine is known to be emulated, although it does not show it.
+        affinity: processors that everything measured is pinned to; what the calling thread may use
+            afterwards is as before.
     """
 
     def __init__(
@@ -237,8 +206,10 @@ class LocalRunner:
         threads: int = 1,
         machine: Machine | None = None,
         emulated: bool = False,
+        affinity: Sequence[int] = (),
     ) -> None:
         self.runtime = runtime
+        self._affinity = tuple(affinity)
         self._emulated = emulated
         self.machine = machine or ThisMachine()
         self._threads = threads
@@ -260,10 +231,16 @@ class LocalRunner:
         return self._threads
 
     @property
+    def affinity(self) -> tuple[int, ...]:
+        """Processors that measurements are pinned to."""
+        return self._affinity
+
+    @property
     def watch(self) -> Stopwatch:
         """The clock; made when first needed, since its gauge looks at the machine for a tenth of a second."""
         if self._watch is None:
-            self._watch = self.machine.stopwatch(self._threads)
+            with pinned(self._affinity):
+                self._watch = self.machine.stopwatch(self._threads)
         return self._watch
 
     @property
@@ -282,13 +259,15 @@ class LocalRunner:
 
     def conditions(self) -> Conditions:
         """Return how the machine is now."""
-        return self.machine.conditions()
+        with pinned(self._affinity):
+            return self.machine.conditions()
 
     def wait_until_steady(self, max_s: float) -> float:
         """Wait until nobody slows the core, at most ``max_s``; return the seconds waited."""
         gauge, start = self.watch.gauge, time.monotonic()
-        while gauge is not None and gauge.was_slow_lately() and time.monotonic() - start < max_s:
-            time.sleep(0.05)
+        with pinned(self._affinity):
+            while gauge is not None and gauge.was_slow_lately() and time.monotonic() - start < max_s:
+                time.sleep(0.05)
         return time.monotonic() - start
 
     def time_in_turns(
@@ -306,7 +285,7 @@ class LocalRunner:
         """Time artifacts in turns; see :meth:`Runner.time_in_turns`."""
         rng = np.random.default_rng(seed)
         found: list[Interleaved | Refusal] = [Refusal("not opened")] * len(artifacts)
-        with ExitStack() as stack:
+        with pinned(self._affinity), ExitStack() as stack:
             runs: dict[int, tuple[Run, Run]] = {}
             for index, artifact in enumerate(artifacts):
                 opening(index)
@@ -355,7 +334,7 @@ class LocalRunner:
         """Time an artifact in a tight loop; see :meth:`Runner.time_alone`."""
         if gauge_ns is not None and self.watch.gauge is not None:
             self.watch.gauge.reference_ns = min(self.watch.gauge.reference_ns, gauge_ns)
-        with ExitStack() as stack:
+        with pinned(self._affinity), ExitStack() as stack:
             run, synchronize = self._open(artifact, stack, np.random.default_rng(seed))
             found = list[Measurement]()
             while len(found) < attempts and not (found and found[-1].verdict == "ok"):
@@ -375,14 +354,15 @@ class LocalRunner:
 
     def footprint(self, artifact: Path) -> Footprint:
         """Return what an artifact costs besides time; see :meth:`Runner.footprint`."""
-        return measure_footprint(artifact, self.name, threads=self._threads)
+        with pinned(self._affinity):
+            return measure_footprint(artifact, self.name, threads=self._threads)
 
     def energy(self, artifact: Path) -> Metered:
         """Return the energy of an inference by sensor; see :meth:`Runner.energy`."""
         sensors, reason = find_sensors()
         if not sensors:
             return Metered((), reason)
-        with ExitStack() as stack:
+        with pinned(self._affinity), ExitStack() as stack:
             run, synchronize = self._open(artifact, stack, np.random.default_rng(0))
             energy = measure_energy(run, synchronize, sensors)
         return Metered(energy, "" if energy else "the sensors did not answer")

@@ -126,6 +126,7 @@ def measure_transfer(
     runner = target.runner
     fingerprint = runner.fingerprint()
     identity = {
+        **({"affinity": list(runner.affinity)} if runner.affinity else {}),
         "device": target.device,
         "space digest": space.digest,
         "machine": fingerprint.digest,

@@ -12,6 +12,7 @@ import numpy as np
 from edgewright.backends.artifact import random_feeds
 from edgewright.backends.cross_check import CrossCheck, NoCrossCheck, cross_check
 from edgewright.backends.registry import runtime
+from edgewright.devices.affinity import pinned
 from edgewright.devices.energy import Energy, Metered, find_sensors, measure_energy
 from edgewright.devices.profile import DeviceProfile
 from edgewright.devices.throttle import Snapshot, changed, snapshot
@@ -49,6 +50,7 @@ class BenchResult:
         energy: of an inference, by sensor.
         energy_reason: why there is none.
         vendor: what the vendor's own tool measures; ``None`` where it was not asked.
+        affinity: processors that it was pinned to; empty where it might use any.
     """
 
     artifact: Path
@@ -66,6 +68,7 @@ class BenchResult:
     energy: tuple[Energy, ...] = ()
     energy_reason: str = ""
     vendor: CrossCheck | NoCrossCheck | None = None
+    affinity: tuple[int, ...] = ()
 
     @property
     def verdict(self) -> str:
@@ -89,6 +92,8 @@ class BenchResult:
             "device": self.device,
             "runtime": self.runtime,
             "threads": self.threads,
+            "batch": 1,
+            "affinity": list(self.affinity),
             "median_ms": m.median_ms,
             "p95_ms": m.p95_ms,
             "iqr_ms": m.iqr_ms,
@@ -199,6 +204,7 @@ def bench_artifact(
     energy: tuple[Energy, ...] = ()
     with (
         progress.task(f"measuring {artifact.name}"),
+        pinned(profile.affinity),
         engine.open(artifact, threads=profile.threads) as session,
     ):
         run = session.bind(random_feeds(session.inputs, np.random.default_rng(0)))
@@ -208,7 +214,7 @@ def bench_artifact(
     footprint, reason = _footprint(artifact, profile, progress)
     found: CrossCheck | NoCrossCheck | None = None
     if vendor:
-        with progress.task(f"having the vendor's tool measure {artifact.name}"):
+        with progress.task(f"having the vendor's tool measure {artifact.name}"), pinned(profile.affinity):
             found = cross_check(artifact, profile.runtime, profile.threads)
     return BenchResult(
         artifact,
@@ -226,6 +232,7 @@ def bench_artifact(
         energy=energy,
         energy_reason="" if energy else sensors.reason or "the sensors did not answer",
         vendor=found,
+        affinity=profile.affinity,
     )
 
 
@@ -265,7 +272,7 @@ def _rank(timed: _Timed) -> tuple[bool, float]:
 def _footprint(artifact: Path, profile: DeviceProfile, progress: Progress) -> tuple[Footprint | None, str]:
     """Return memory and load time, or why they are not known: the latency is, and is not thrown away."""
     try:
-        with progress.task(f"loading {artifact.name} in a fresh process"):
+        with progress.task(f"loading {artifact.name} in a fresh process"), pinned(profile.affinity):
             return measure_footprint(artifact, profile.runtime, threads=profile.threads), ""
     except RuntimeFailureError as error:
         return None, str(error)
@@ -311,6 +318,7 @@ def _bench_remote(
         energy=metered.energy,
         energy_reason=metered.reason,
         vendor=NoCrossCheck(BEHIND_SSH) if vendor else None,
+        affinity=profile.affinity,
     )
 
 

@@ -11,6 +11,7 @@ import numpy as np
 from torch import nn
 
 from edgewright.backends.cross_check import CrossCheck, NoCrossCheck, cross_check
+from edgewright.devices.affinity import pinned
 from edgewright.devices.conditions import require_gates
 from edgewright.devices.profile import DeviceProfile
 from edgewright.errors import OutputExistsError, TableError, UsageError
@@ -188,7 +189,8 @@ def make_target(profile: DeviceProfile, space: MobileSpace, runner: Runner, prec
         export(network_from_architecture(space, arch), 3, arch.resolution, path)
 
     def vendor(artifact: Path) -> CrossCheck | NoCrossCheck:
-        return cross_check(artifact, profile.runtime, profile.threads)
+        with pinned(profile.affinity):
+            return cross_check(artifact, profile.runtime, profile.threads)
 
     return Target(
         device=profile.name,

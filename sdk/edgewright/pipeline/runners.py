@@ -38,7 +38,12 @@ def runner_on(
     """
     require_attached(profile)
     if profile.is_local:
-        yield LocalRunner(runtime(profile.runtime), threads=profile.threads, emulated=profile.emulated)
+        yield LocalRunner(
+            runtime(profile.runtime),
+            threads=profile.threads,
+            emulated=profile.emulated,
+            affinity=profile.affinity,
+        )
         return
     client = client_of(profile)
     try:
@@ -46,6 +51,7 @@ def runner_on(
             client,
             profile.runtime,
             threads=profile.threads,
+            affinity=profile.affinity,
             emulated=profile.emulated,
             note=note,
             say=progress.say,

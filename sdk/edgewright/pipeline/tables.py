@@ -95,6 +95,7 @@ def require_made_for(
     found = (table.device, table.runtime, table.precision, table.threads)
     wanted = (profile.name, profile.runtime, precision, profile.threads)
     if found == wanted:
+        _require_affinity(table, profile, allow_foreign=allow_foreign)
         return
     kind = "table" if isinstance(table, LatencyTable) else "model"
     text = "the latency {}{} is of {} through {}, {}, {} thread(s), and {} asks for {}, {}, {} thread(s)"
@@ -105,6 +106,22 @@ def require_made_for(
         raise TableError(f"{message}; {mend}")
     if not allow_foreign:
         raise ForeignTableError(f"{message}; {mend}, or use it as it is with --allow-foreign")
+
+
+def _require_affinity(
+    table: LatencyTable | LatencyModel, profile: DeviceProfile, *, allow_foreign: bool
+) -> None:
+    """Check the processors that a table was measured on; a model does not tell, nor do imported tables."""
+    if not isinstance(table, LatencyTable) or table.is_imported or allow_foreign:
+        return
+    if table.affinity != profile.affinity:
+        where, kernel = f" {table.path}" if table.path else "", "those that the kernel chooses"
+        there, here = (", ".join(map(str, cpus)) or kernel for cpus in (table.affinity, profile.affinity))
+        raise ForeignTableError(
+            f"the latency table{where} was measured on processors {there}, and {profile.name} asks for "
+            f"{here}; measure it with: edgewright profile {profile.name} --precision {table.precision} "
+            "--again, or use it as it is with --allow-foreign"
+        )
 
 
 def require_real(table: LatencyTable | LatencyModel, *, allow_foreign: bool = False) -> None:

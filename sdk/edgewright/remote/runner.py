@@ -44,6 +44,7 @@ class RemoteRunner:
         client: of the device; it is connected, locked, and connected again when need be.
         runtime: key of the backend registry.
         threads: of an inference.
+        affinity: processors of the device that measurements are pinned to.
         emulated: whether the device's profile says that it is only emulated.
         patience_s: how long a device may stay away.
         note: told what the device is doing, many times a minute.
@@ -56,6 +57,7 @@ class RemoteRunner:
         runtime: str,
         *,
         threads: int = 1,
+        affinity: Sequence[int] = (),
         emulated: bool = False,
         patience_s: float = PATIENCE_S,
         note: Note = _nothing,
@@ -65,6 +67,7 @@ class RemoteRunner:
         self.patience_s = patience_s
         self._name, self._threads, self._emulated, self._note = runtime, threads, emulated, note
         self._say = say
+        self._affinity = tuple(affinity)
         self._gauge_ns: float | None = None
         self._open()
         self._described = self._describe()
@@ -83,6 +86,11 @@ class RemoteRunner:
     def threads(self) -> int:
         """Threads of an inference."""
         return self._threads
+
+    @property
+    def affinity(self) -> tuple[int, ...]:
+        """Processors of the device that measurements are pinned to."""
+        return self._affinity
 
     @property
     def gauge_ns(self) -> float | None:
@@ -246,7 +254,8 @@ class RemoteRunner:
         return self._resumed(lambda: self._request(method))
 
     def _request(self, method: str, **params: Any) -> Any:
-        return self.client.request(method, self._note, runtime=self._name, threads=self._threads, **params)
+        how = {"runtime": self._name, "threads": self._threads, "affinity": list(self._affinity)}
+        return self.client.request(method, self._note, **how, **params)
 
     def _resumed(self, attempt: Callable[[], _T]) -> _T:
         """Return what ``attempt`` returns; where the link is lost, connect again and attempt it again.
