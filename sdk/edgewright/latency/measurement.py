@@ -122,8 +122,9 @@ class Measurement:
         throttled = data["throttled"]
         if not isinstance(throttled, list) or not all(isinstance(reason, str) for reason in throttled):
             raise TableError(f"throttled must be a list of reasons, got {throttled!r:.80}")
-        found = cls(tuple(map(float, samples)), throttled=tuple(throttled), **counts)
-        return found._noted(data)
+        n_warmup, n_dropped, n_slowed, n_cpu_time = counts.values()
+        plain = cls(tuple(map(float, samples)), n_warmup, n_dropped, n_slowed, n_cpu_time, tuple(throttled))
+        return plain._noted(data)
 
     def _noted(self, data: dict[str, Any]) -> Measurement:
         """Return the measurement with what ``data`` notes beside its samples. Raises ``TableError``."""

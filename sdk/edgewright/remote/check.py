@@ -138,8 +138,10 @@ def _conditions(profile: DeviceProfile, client: Client, host_version: str) -> li
 
 
 def _runtime(profile: DeviceProfile, client: Client, host_version: str) -> list[Finding]:
-    how = {"runtime": profile.runtime, "threads": profile.threads, "affinity": list(profile.affinity)}
-    found = client.request("describe", **how)["version"]
+    affinity = list(profile.affinity)
+    found = client.request("describe", runtime=profile.runtime, threads=profile.threads, affinity=affinity)[
+        "version"
+    ]
     if host_version in ("", found):
         return [Finding("runtime", OK, found)]
     mend = f"where artifacts are refused: edgewright device prepare {profile.name}"
