@@ -406,3 +406,39 @@ def test_what_is_measured_runs_on_the_processors_that_are_asked_for(space, tmp_p
     assert LatencyTable.load(table.save(tmp_path / "t.json").path).affinity == (cpu,)
     with pytest.raises(RunError, match=r"affinity is \[.*\] there, None here"):
         run(space, FakeDevice(), tmp_path)
+
+
+def test_networks_of_a_wider_table_that_suffice_for_a_part_are_not_measured_again(space, tmp_path):
+    wide = run(space, FakeDevice(), tmp_path, config=replace(CONFIG, n_fit=30, n_validate=30))
+    (tmp_path / "b").mkdir()
+    part, device = small_space(resolutions=(8,)), FakeDevice()
+    table = run(part, device, tmp_path / "b", known=wide)
+    assert device.runs == 0
+    assert {record.architecture.resolution for record in table.networks} == {8}
+    roles = {record.architecture: record.role for record in wide.networks}
+    assert all(roles[record.architecture] == record.role for record in table.networks)
+    n_judging = sum(record.role == "validate" for record in table.networks)
+    assert table.validation.n == n_judging >= CONFIG.n_validate
+    assert table.validation != wide.validation
+    assert table.settings["n_networks_taken"] == len(table.networks)
+    assert table.anchor == wide.anchor
+
+
+@pytest.mark.parametrize("changes", [{"version": 2}, {"base_name": "other"}, {"n_classes": 7}])
+def test_networks_that_are_others_by_the_same_numbers_are_measured(space, tmp_path, changes):
+    wide = run(space, FakeDevice(), tmp_path, config=replace(CONFIG, n_fit=30, n_validate=30))
+    (tmp_path / "b").mkdir()
+    device = FakeDevice()
+    table = run(small_space(resolutions=(8,), **changes), device, tmp_path / "b", known=wide)
+    assert device.runs > 0
+    assert "n_networks_taken" not in table.settings
+    assert len(table.networks) == CONFIG.n_fit + CONFIG.n_validate
+
+
+def test_too_few_networks_of_a_part_are_measured_though_all_operators_are_known(space, tmp_path):
+    wide = run(space, FakeDevice(), tmp_path)
+    (tmp_path / "b").mkdir()
+    device = FakeDevice()
+    table = run(small_space(resolutions=(8,)), device, tmp_path / "b", known=wide)
+    assert len(table.networks) == CONFIG.n_fit + CONFIG.n_validate
+    assert not device.builds, "but no operator is"

@@ -31,6 +31,7 @@ from edgewright.latency.records import Anchor, Entry, Failure, NetworkRecord
 from edgewright.latency.runner import FATAL, Refusal
 from edgewright.latency.sampling import NetworkSample, sample_networks
 from edgewright.latency.table import LatencyTable
+from edgewright.latency.taken import NOTHING_TAKEN, taken_from
 from edgewright.latency.target import ProfileConfig, Target
 from edgewright.latency.workshop import Workshop
 from edgewright.spaces.architecture import Architecture
@@ -58,7 +59,7 @@ class ProfileRun:
     """One process's share of a profile; what earlier processes did comes out of the journal.
 
     With ``networks`` only these whole networks are measured, with the anchor beside them. Operators of
-    the table ``known`` are taken from there.
+    the table ``known`` are taken from there, and so are its networks where that leaves nothing to measure.
     """
 
     def __init__(
@@ -85,6 +86,11 @@ class ProfileRun:
         # Large enough that the clock and the call weigh little, small enough to cost little.
         self.anchor = by_macs[int(0.9 * (len(by_macs) - 1))]
         rng = np.random.default_rng([seed, 1])
+        # Operators and networks of one table belong to the same hours: both are taken, or networks neither.
+        complete = known if networks is None and not self.operators else None
+        self.taken = NOTHING_TAKEN if complete is None else taken_from(complete, space, config)
+        if self.taken.networks:
+            networks = ()
         if networks is None:
             networks = sample_networks(space, config.n_fit, config.n_validate, rng)
         self.roles = {network.architecture: network.role for network in networks}
@@ -131,6 +137,8 @@ class ProfileRun:
         tool = self.target.vendor
         if self.ledger.cross_check is not None:
             return self.ledger.cross_check
+        if self.taken.cross_check is not None:
+            return self.taken.cross_check
         if isinstance(tool, NoCrossCheck):
             return NetworkCrossCheck(found=tool)
         self._report("the vendor's tool")
@@ -338,6 +346,7 @@ class ProfileRun:
                 **asdict(self.config),
                 **({} if gauge_ns is None else {"gauge_ns": gauge_ns}),
                 **({"taken_from": self.taken_from, "n_taken": len(self.known)} if self.known else {}),
+                **({"n_networks_taken": len(self.taken.networks)} if self.taken.networks else {}),
             },
             entries=self.known
             | {
@@ -350,7 +359,7 @@ class ProfileRun:
                 for subject, reason in found.failures.items()
                 if isinstance(subject, Operator)
             },
-            anchor=Anchor(self.anchor, tuple(ms for ms, _ in found.anchors[None])),
+            anchor=self.taken.anchor or Anchor(self.anchor, tuple(ms for ms, _ in found.anchors[None])),
             networks=self.records(),
             cross_check=cross_check,
             affinity=runner.affinity,
@@ -359,7 +368,7 @@ class ProfileRun:
     def records(self) -> tuple[NetworkRecord, ...]:
         """Return the whole networks that were measured."""
         found = self.ledger
-        return tuple(
+        return self.taken.networks + tuple(
             NetworkRecord(arch, found.warm(arch), role)
             for arch, role in self.roles.items()
             if arch not in found.failures and found.visits[arch]

@@ -14,12 +14,13 @@ from edgewright.backends.cross_check import CrossCheck, NoCrossCheck, cross_chec
 from edgewright.devices.affinity import pinned
 from edgewright.devices.conditions import require_gates
 from edgewright.devices.profile import DeviceProfile
-from edgewright.errors import OutputExistsError, TableError, UsageError
+from edgewright.errors import OutputExistsError, UsageError
 from edgewright.latency.profiler import profile_space
 from edgewright.latency.runner import Runner
 from edgewright.latency.table import LatencyTable
 from edgewright.latency.target import PRESETS, ProfileConfig, Target
 from edgewright.pipeline.compile import device_exporter
+from edgewright.pipeline.earlier import find_earlier, usable_table
 from edgewright.pipeline.progress import SILENT, Progress
 from edgewright.pipeline.runners import BEHIND_SSH, runner_on
 from edgewright.pipeline.tables import choose_precision, emulated_lines, require_made_for, table_path
@@ -47,7 +48,15 @@ class ProfileResult:
 
     def to_json(self) -> dict[str, Any]:
         """Return the main facts as JSON values."""
-        return {"table": str(self.path), "reused": self.reused, **self.table.summary()}
+        taken = {name: self.table.settings.get(name, 0) for name in ("n_taken", "n_networks_taken")}
+        source = self.table.settings.get("taken_from")
+        return {
+            "table": str(self.path),
+            "reused": self.reused,
+            **self.table.summary(),
+            **taken,
+            "taken_from": source,
+        }
 
     def text(self) -> str:
         """Return lines for a terminal."""
@@ -57,6 +66,12 @@ class ProfileResult:
             f"({table.runtime_version}, {table.precision}, {table.threads} thread)"
             + (", measured earlier; --again measures anew" if self.reused else f" in {table.seconds:.0f} s")
         ]
+        if "taken_from" in table.settings:
+            n_networks = table.settings.get("n_networks_taken", 0)
+            lines.append(
+                f"{table.settings['n_taken']} operators, leads counted, and {n_networks} whole networks are "
+                f"those of table {table.settings['taken_from']}, the others were measured"
+            )
         if table.failures:
             first, failure = next(iter(table.failures.items()))
             lines.append(f"{len(table.failures)} operators failed, first {first.key}: {failure.reason}")
@@ -87,7 +102,8 @@ def profile_device(
 ) -> ProfileResult:
     """Measure every operator of a space on a device and write its latency table.
 
-    A table of the same space, machine and runtime that is there already is returned as it is.
+    A table of the same space, machine and runtime that is there already is returned as it is, and what one
+    of another part of the same space holds is not measured again.
 
     Args:
         device: a profile, or its name, alias or path.
@@ -97,9 +113,11 @@ def profile_device(
         out: the file, instead.
         preset: ``quick``, ``default`` or ``thorough``, or settings of one's own.
         seed: orders the measurements and chooses the networks.
-        again: measure anew and replace a table that is there.
+        again: measure everything anew and replace a table that is there.
         known: a table of the same device, machine, runtime and precision: its operators are taken as
-            they are, only the others and whole networks are measured.
+            they are, only the others and whole networks are measured, and these neither where enough of
+            the table's are networks of the space. Where ``None`` and not ``again``, the table of another
+            part of the same family that lies beside it and holds most of the operators.
         progress: told what is measured.
 
     Raises:
@@ -119,8 +137,11 @@ def profile_device(
         if path.exists() and not again:
             return ProfileResult(path, _present(path, profile, chosen, space, runner), reused=True)
         require_gates(profile, runner.conditions())
-        taken = None if known is None else _known(known, profile, chosen, runner)
         journal = path.with_name(f".{path.stem}.journal")
+        if known is not None:
+            taken: LatencyTable | None = usable_table(known, profile, chosen, runner)
+        else:
+            taken = None if again else _taken(profile, space, chosen, runner, journal, progress)
         with progress.task(f"measuring {space.name} on {profile.name}") as task:
             table = profile_space(
                 space,
@@ -136,15 +157,20 @@ def profile_device(
     return ProfileResult(path, table, reused=False)
 
 
-def _known(path: Path, profile: DeviceProfile, precision: str, runner: Runner) -> LatencyTable:
-    """Return a table whose operators may be taken. Raises ``TableError`` where they may not."""
-    table = LatencyTable.load(path)
-    require_made_for(table, profile, precision)
-    if table.is_imported:
-        raise TableError(f"{path} was imported: operators are taken from tables that were measured here")
-    table.require_device(runner.fingerprint())
-    table.require_runtime(runner.version)
-    return table
+def _taken(
+    profile: DeviceProfile,
+    space: MobileSpace,
+    precision: str,
+    runner: Runner,
+    journal: Path,
+    progress: Progress,
+) -> LatencyTable | None:
+    """Return an earlier table whose operators are taken, and say so."""
+    earlier = find_earlier(profile, space, precision, runner, journal)
+    if earlier is None:
+        return None
+    progress.say(earlier.text())
+    return earlier.table
 
 
 def _present(
