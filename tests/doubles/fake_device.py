@@ -114,6 +114,7 @@ class FakeDevice:
     nap_s: float = 0.0
     builds: dict[str, int] = field(default_factory=dict)
     preempted: int = 0
+    told: int | None = None
     throttled: tuple[str, ...] = ()
     disturbance: Callable[[int], None] | None = None
     runs: int = 0
@@ -136,6 +137,9 @@ class FakeDevice:
 
     def snapshot(self, *, gpus: bool) -> Snapshot:
         return Snapshot(clock_mhz=1000.0, temperature_c=40.0, throttled=self.throttled)
+
+    def told_preemptions(self) -> int | None:
+        return self.told
 
     # Runtime
 

@@ -11,9 +11,11 @@ from doubles.fake_spaces import small_space
 import edgewright
 from edgewright.backends.cross_check import CrossCheck, NoCrossCheck
 from edgewright.errors import RunError, RuntimeFailureError, StorageError, UsageError
+from edgewright.latency import stopwatch
 from edgewright.latency.predictor import NEVER_MS, LatencyPredictor
 from edgewright.latency.profiler import profile_space
 from edgewright.latency.runner import LocalRunner
+from edgewright.latency.stopwatch import Stopwatch
 from edgewright.latency.table import LatencyTable
 from edgewright.latency.target import PRESETS, ProfileConfig
 from edgewright.spaces.architecture import Architecture
@@ -442,3 +444,26 @@ def test_too_few_networks_of_a_part_are_measured_though_all_operators_are_known(
     table = run(small_space(resolutions=(8,)), device, tmp_path / "b", known=wide)
     assert len(table.networks) == CONFIG.n_fit + CONFIG.n_validate
     assert not device.builds, "but no operator is"
+
+
+@pytest.mark.parametrize(("per_run", "told"), [(None, 0), (0, 0), (1, 1)])
+def test_preemptions_that_only_the_scheduler_tells_are_in_the_table(space, tmp_path, per_run, told):
+    device = FakeDevice(told=None if per_run is None else 5)
+
+    def preempt(n):
+        if per_run is not None:
+            device.told += per_run
+
+    device.disturbance = preempt
+    table = run(space, device, tmp_path)
+    moments = [moment for entry in table.entries.values() for moment in entry.warm.moments]
+    assert all((moment.n_preemptions > 0) == bool(told) for moment in moments)
+
+
+def test_a_machine_that_tells_of_no_preemptions_is_said_to_tell_nothing(space, tmp_path, monkeypatch):
+    device = FakeDevice()
+    monkeypatch.setattr(device, "stopwatch", lambda threads: Stopwatch(device.clock))
+    monkeypatch.setattr(stopwatch, "resource", None)
+    table = run(space, device, tmp_path)
+    moments = [moment for entry in table.entries.values() for moment in entry.warm.moments]
+    assert {moment.n_preemptions for moment in moments} == {None}

@@ -1,9 +1,17 @@
 import threading
 import time
 
+import pytest
 from doubles.fake_device import FakeClock
+from doubles.sysfs import tree
 
-from edgewright.latency.stopwatch import SpeedGauge, Stopwatch, process_preemptions, thread_preemptions
+from edgewright.latency.stopwatch import (
+    SpeedGauge,
+    Stopwatch,
+    process_preemptions,
+    thread_preemptions,
+    told_preemptions,
+)
 
 
 class SteppingClock:
@@ -94,3 +102,39 @@ def test_real_clocks_give_positive_samples():
         watch = Stopwatch.for_threads(threads)
         sample = watch.sample(lambda: time.sleep(0.002), lambda: None)
         assert sample.wall_ms >= 1.9
+
+
+SCHED = """\
+python (13755, #threads: 1)
+-------------------------------------------------------------------
+se.exec_start                                :      50368948.062262
+nr_switches                                  :                  731
+nr_voluntary_switches                        :                  702
+nr_involuntary_switches                      :                   29
+policy                                       :                    0
+"""
+
+
+@pytest.mark.parametrize(
+    ("text", "count"),
+    [
+        (SCHED, 29),
+        (SCHED.replace("                   29", "           many"), None),
+        (SCHED.replace("nr_involuntary_switches", "nr_others"), None),
+        ("", None),
+        ("nr_involuntary_switches", None),
+        ("nr_involuntary_switches : -3", None),
+        ("\xff\xfe", None),
+        (None, None),
+    ],
+)
+def test_the_schedulers_own_account_is_read_where_it_makes_sense(tmp_path, text, count):
+    if text is not None:
+        tree(tmp_path, {"/proc/thread-self/sched": text})
+    assert told_preemptions(tmp_path) == count
+
+
+def test_the_schedulers_own_account_never_falls_here():
+    first, second = told_preemptions(), told_preemptions()
+    assert (first is None) == (second is None)
+    assert first is None or 0 <= first <= second

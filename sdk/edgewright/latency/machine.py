@@ -7,7 +7,7 @@ from typing import Protocol
 from edgewright.devices.conditions import Conditions, read_conditions
 from edgewright.devices.probe import Fingerprint, probe
 from edgewright.devices.throttle import Snapshot, snapshot
-from edgewright.latency.stopwatch import Stopwatch
+from edgewright.latency.stopwatch import Stopwatch, told_preemptions
 
 
 class Machine(Protocol):
@@ -29,6 +29,10 @@ class Machine(Protocol):
         """Return how fast and how hot it is at this moment, its GPUs too where ``gpus``."""
         ...
 
+    def told_preemptions(self) -> int | None:
+        """Return how often the calling thread lost its core by the scheduler's own account, if it tells."""
+        ...
+
 
 class ThisMachine:
     """The machine that this process runs on."""
@@ -48,3 +52,7 @@ class ThisMachine:
     def snapshot(self, *, gpus: bool) -> Snapshot:
         """Return how fast and how hot it is at this moment, its GPUs too where ``gpus``."""
         return snapshot(gpus=gpus)
+
+    def told_preemptions(self) -> int | None:
+        """Return how often the calling thread lost its core by the scheduler's own account, if it tells."""
+        return told_preemptions()

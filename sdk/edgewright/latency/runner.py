@@ -43,10 +43,17 @@ FATAL = (DeviceUnavailableError, MissingExtraError, PrecisionError, StorageError
 
 
 class _Look(NamedTuple):
-    """The machine at one moment: how it is, and how often the measuring thread had lost its core."""
+    """The machine at one moment: how it is, and how often the measuring thread had lost its core.
+
+    Attributes:
+        state: clock, temperature, throttling.
+        counted: by the counter that every sample is watched with; ``None`` where the system has none.
+        told: by the scheduler.
+    """
 
     state: Snapshot
-    n_preemptions: int
+    counted: int | None
+    told: int | None
 
 
 class Refusal(NamedTuple):
@@ -370,7 +377,8 @@ class LocalRunner:
     def _look(self) -> _Look:
         """Return how the machine is now; a GPU is asked where it does the work."""
         state = self.machine.snapshot(gpus=self.name.startswith("tensorrt"))
-        return _Look(state, self.watch.preemptions())
+        counted = self.watch.preemptions() if self.watch.counts else None
+        return _Look(state, counted, self.machine.told_preemptions())
 
     def _open(self, artifact: Path, stack: ExitStack, rng: np.random.Generator) -> tuple[Run, Run]:
         session = stack.enter_context(self.runtime.open(artifact, threads=self._threads))
@@ -382,6 +390,9 @@ class LocalRunner:
 
 def _noted(found: Measurement, before: _Look, after: _Look) -> Measurement:
     """Return a measurement with how the machine was around its samples."""
-    n_preemptions = max(0, after.n_preemptions - before.n_preemptions)
+    pairs = ((before.counted, after.counted), (before.told, after.told))
+    counts = [end - start for start, end in pairs if start is not None and end is not None]
+    # One may be blind: a sandbox's scheduler tells of none, and not every system counts.
+    n_preemptions = max(0, *counts) if counts else None
     moment = Moment.of(found.n, before.state, after.state, n_preemptions)
     return replace(found, throttled=changed(before.state, after.state), moments=(moment,))
