@@ -180,6 +180,10 @@ def test_a_segment_that_met_a_busy_machine_is_measured_again(space, tmp_path):
     table = run(space, device, tmp_path)
     for operator, entry in table.entries.items():
         assert entry.median_ms == pytest.approx(measured_law_ms(operator), abs=1e-4)
+    tainted = [t for e in table.entries.values() for t in e.warm.dropped.times_ms().get("t", ())]
+    assert tainted, "what was measured again is told, not averaged in"
+    assert all(e.warm.dropped.n == e.warm.n_dropped for e in table.entries.values())
+    assert LatencyTable.load(table.save(tmp_path / "t.json").path).entries == table.entries
 
 
 def test_what_was_measured_while_the_machine_held_itself_back_is_told_and_measured_again(space, tmp_path):

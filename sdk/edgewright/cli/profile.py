@@ -27,7 +27,9 @@ def profile(
     out: Annotated[Path | None, typer.Option(help="Where the table goes, instead of into --tables.")] = None,
     preset: Annotated[str, typer.Option(help="quick, default or thorough.")] = "default",
     seed: Seed = 0,
-    again: Annotated[bool, typer.Option("--again", help="Measure anew although the table is there.")] = False,
+    again: Annotated[
+        bool, typer.Option("--again", help="Measure all anew, whatever tables there are of the device.")
+    ] = False,
     known: Annotated[
         Path | None,
         typer.Option("--from", help="Take the operators of this table of the device, measure the others."),
@@ -37,7 +39,7 @@ def profile(
     """Measure every operator of SPACE on each DEVICE and write its latency table.
 
     Devices behind ssh are measured at the same time. A killed run goes on where it stopped when the same
-    command is given again.
+    command is given again. What the table of another part of SPACE holds is taken from there.
     """
     from edgewright.errors import UsageError
     from edgewright.pipeline.profile import profile_device

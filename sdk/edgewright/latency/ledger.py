@@ -129,12 +129,19 @@ class Ledger:
         return [visit.beside(self._anchor_ms(visit)) if visit.is_paired else visit for visit in kept]
 
     def warm(self, subject: Subject) -> Measurement:
-        """Return the warm samples of the usable visits."""
-        return Measurement.merge([visit.found.warm for visit in self.usable(subject)])
+        """Return the warm samples of the usable visits; those of the others count as dropped."""
+        found = Measurement.merge([visit.found.warm for visit in self.usable(subject)])
+        return found.beside_tainted([visit.found.warm for visit in self._tainted(subject)])
 
     def cold(self, subject: Subject) -> Measurement:
-        """Return the cold samples of the usable visits."""
-        return Measurement.merge([visit.found.cold for visit in self.usable(subject)])
+        """Return the cold samples of the usable visits; those of the others count as dropped."""
+        found = Measurement.merge([visit.found.cold for visit in self.usable(subject)])
+        return found.beside_tainted([visit.found.cold for visit in self._tainted(subject)])
+
+    def _tainted(self, subject: Subject) -> list[Visit]:
+        """Return the visits that clean ones stand in for."""
+        clean = {id(visit) for visit in self.clean(subject)}
+        return [visit for visit in self.visits[subject] if id(visit) not in clean] if clean else []
 
     def _anchor_ms(self, visit: Visit) -> float:
         anchors = self.anchors[visit.reference]

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from edgewright.errors import TableError
-from edgewright.latency.notes import CLEAN, MARKS, NONE_DROPPED, UNKNOWN, Dropped, Moment
+from edgewright.latency.notes import CLEAN, MARKS, NONE_DROPPED, TAINTED, UNKNOWN, Dropped, Moment
 
 NOISY_SHARE = 0.025  # half-width of the median's confidence interval over the median
 RESOLUTION_MS = 1e-4  # samples are stored to 0.1 µs
@@ -27,7 +27,8 @@ class Measurement:
     Attributes:
         samples_ms: milliseconds of a call, in order of time, ``(n,)``; n >= 1.
         n_warmup: calls before the first sample.
-        n_dropped: samples thrown away because the thread was preempted or its core slowed.
+        n_dropped: samples thrown away because the thread was preempted or its core slowed, or their whole
+            visit was tainted.
         n_slowed: samples kept although others slowed the core, since there were too few without.
         n_cpu_time: samples that are the thread's processor time, since no call of this length
             was left undisturbed; wall-clock time otherwise.
@@ -145,6 +146,15 @@ class Measurement:
     def scaled(self, factor: float) -> Measurement:
         """Return the measurement with every sample multiplied by ``factor``."""
         return replace(self, samples_ms=tuple(rounded_ms(factor * sample) for sample in self.samples_ms))
+
+    def beside_tainted(self, parts: Sequence[Measurement]) -> Measurement:
+        """Return the measurement with the samples of tainted visits among those that were dropped."""
+        tainted = Dropped.of((TAINTED, ms) for part in parts for ms in part.samples_ms)
+        return replace(
+            self,
+            n_dropped=self.n_dropped + sum(part.n_dropped + part.n for part in parts),
+            dropped=Dropped.merge([self.dropped, *(part.dropped for part in parts), tainted]),
+        )
 
     @classmethod
     def merge(cls, parts: Sequence[Measurement]) -> Measurement:

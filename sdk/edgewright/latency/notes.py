@@ -7,6 +7,7 @@ A mark is one character, so that a table of thousands of samples stays about as 
 * ``s`` others slowed its core;
 * ``c`` the clock ran backwards;
 * ``r`` nothing of the reference lay beside it (:mod:`edgewright.latency.paired`);
+* ``t`` of a visit that was tainted as a whole, by its anchor or a slowed core, and made again;
 * ``?`` not known, of measurements that an edgewright before table schema 4 made.
 """
 
@@ -21,8 +22,8 @@ from edgewright.devices.throttle import Snapshot
 from edgewright.errors import TableError
 from edgewright.latency.stopwatch import Sample
 
-CLEAN, SLOWED, CLOCK, ALONE, UNKNOWN = ".", "s", "c", "r", "?"
-MARKS = CLEAN + "123456789" + SLOWED + CLOCK + ALONE + UNKNOWN
+CLEAN, SLOWED, CLOCK, ALONE, TAINTED, UNKNOWN = ".", "s", "c", "r", "t", "?"
+MARKS = CLEAN + "123456789" + SLOWED + CLOCK + ALONE + TAINTED + UNKNOWN
 NOTHING_KNOWN = Snapshot(clock_mhz=None, temperature_c=None)
 
 # A dropped sample's time is two digits of base 64: levels 0.6 % apart from 0.1 µs to 10,000 s.
