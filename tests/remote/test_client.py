@@ -50,6 +50,7 @@ def test_what_a_login_prints_before_the_agent_speaks_is_skipped(device):
     [
         ("echo hello there", ["hello there", "no message of edgewright's agent", "ssh somebody@shelf echo"]),
         (f"echo '{json.dumps({MAGIC: PROTOCOL + 8})}'", [f"speaks protocol {PROTOCOL + 8}", "rm -r"]),
+        (f"echo '{json.dumps({MAGIC: 2})}'", [f"speaks protocol 2, this edgewright speaks {PROTOCOL}"]),
         (
             f"echo '{json.dumps({MAGIC: 0, 'python': [3, 7, 9]})}'",
             ["has Python 3.7.9", "3.10", "as python in"],
@@ -62,6 +63,7 @@ def test_what_a_login_prints_before_the_agent_speaks_is_skipped(device):
     ids=[
         "garbage",
         "another protocol",
+        "the protocol before",
         "old Python",
         "half a hello",
         "endless garbage",

@@ -158,6 +158,20 @@ def test_samples_that_make_no_sense_are_refused(samples):
         _results([item], 1)
 
 
+@pytest.mark.parametrize(
+    "notes",
+    [{"moments": [[7]]}, {"moments": "hot"}, {"marks": "?!"}, {"dropped": {"s": "AA"}}, {"extra": 1}],
+    ids=["moments of others", "no moments", "no marks", "not dropped", "unknown"],
+)
+def test_notes_beside_samples_that_make_no_sense_are_refused(device, runner, monkeypatch, notes):
+    counts = dict.fromkeys(("n_warmup", "n_dropped", "n_slowed", "n_cpu_time"), 0)
+    told = {"timed": {"samples_ms": [1.0], "throttled": [], **counts, **notes}, "gauge_ns": None}
+    artifact = device.artifact("network", ms=0.5)
+    monkeypatch.setattr(runner, "_with_files", lambda *_, **__: told)
+    with pytest.raises(DeviceUnavailableError, match="sent a measurement that makes no sense"):
+        runner.time_alone(artifact, seed=[0], config=BRIEF)
+
+
 def test_an_artifact_that_crashes_only_while_it_is_timed_is_found(device, runner):
     artifacts = [device.artifact("good"), device.artifact("late", crash_at=9), device.artifact("fine")]
     good, late, fine = runner.time_in_turns(artifacts, **TURNS)
