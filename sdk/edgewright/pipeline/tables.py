@@ -111,17 +111,25 @@ def require_made_for(
 def _require_affinity(
     table: LatencyTable | LatencyModel, profile: DeviceProfile, *, allow_foreign: bool
 ) -> None:
-    """Check the processors that a table was measured on; a model does not tell, nor do imported tables."""
-    if not isinstance(table, LatencyTable) or table.is_imported or allow_foreign:
+    """Check the processors that a table was measured on; an imported one does not tell.
+
+    A model tells what its process might use, so only a profile that pins can be held against it.
+    """
+    if allow_foreign or (isinstance(table, LatencyTable) and table.is_imported):
         return
-    if table.affinity != profile.affinity:
-        where, kernel = f" {table.path}" if table.path else "", "those that the kernel chooses"
-        there, here = (", ".join(map(str, cpus)) or kernel for cpus in (table.affinity, profile.affinity))
-        raise ForeignTableError(
-            f"the latency table{where} was measured on processors {there}, and {profile.name} asks for "
-            f"{here}; measure it with: edgewright profile {profile.name} --precision {table.precision} "
-            "--again, or use it as it is with --allow-foreign"
-        )
+    if isinstance(table, LatencyTable):
+        measured, kind = table.affinity, "table"
+    else:
+        measured, kind = (table.conditions_before.affinity if profile.affinity else ()), "model"
+    if set(measured) == set(profile.affinity):
+        return
+    where, kernel = f" {table.path}" if table.path else "", "those that the kernel chooses"
+    there, here = (", ".join(map(str, cpus)) or kernel for cpus in (measured, profile.affinity))
+    raise ForeignTableError(
+        f"the latency {kind}{where} was measured on processors {there}, and {profile.name} asks for "
+        f"{here}; measure it with: edgewright profile {profile.name} --precision {table.precision} "
+        "--again, or use it as it is with --allow-foreign"
+    )
 
 
 def require_real(table: LatencyTable | LatencyModel, *, allow_foreign: bool = False) -> None:
