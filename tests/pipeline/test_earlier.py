@@ -74,7 +74,8 @@ def test_what_another_part_of_the_space_holds_is_taken_and_the_rest_measured(dev
     anchor = second.table.anchor.operator not in added
     assert writer.built - before == len(added) + len(second.table.networks) + anchor
     n = len(wanted) - len(added)
-    assert listener.said == [
+    # A machine under load may have said that a link was silent, too.
+    assert [line for line in listener.said if line.startswith("taking")] == [
         f"taking {n} of {len(wanted)} operators from {first.path}, measured {first.table.created_utc}; "
         "--again measures all anew"
     ]
@@ -88,7 +89,7 @@ def test_again_measures_all_anew(device, writer, first, tmp_path):
     options = {"tables": tmp_path, "preset": CONFIG, "progress": listener, "again": True}
     table = profile_device(device.profile, WIDER, **options).table
     assert "taken_from" not in table.settings
-    assert not listener.said
+    assert not [line for line in listener.said if line.startswith("taking")]
 
 
 def test_a_profile_that_was_killed_goes_on_with_the_table_that_it_began_with(device, first):
