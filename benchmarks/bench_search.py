@@ -12,10 +12,10 @@ Every method gets the same problem, seeds and evaluations, in a process of its o
 evaluations count, those of an initial design too; a network that a method asks for again is not
 charged again. Ours knows the exact latency of what it has not evaluated, from the table; the others
 are told it with the error. Score: hypervolume over that of the known front, objectives normalised by
-that front's ideal and nadir, reference point (1.1, 1.1). On cells the known front is over all 15,625
-of 50 % accuracy and more, while the methods search the 9,445 different networks; ``--as-written``
-lets them tell equal cells apart. On OFA it is the best front that anybody found so far, see
-``make_ofa_front.py``.
+that front's ideal and nadir, reference point (1.1, 1.1), and so on for more objectives. On cells
+the known front is over all 15,625 of 50 % accuracy and more, while the methods search the 9,445
+different networks; ``--as-written`` lets them tell equal cells apart. On OFA it is the best front
+that anybody found so far, see ``make_ofa_front.py``.
 
 The last line is one JSON object: means over seeds, and medians of evaluations to 0.95 (null where
 half of the seeds end below). The file has every evaluation, so that scores at any count come from one
@@ -62,31 +62,33 @@ class Config:
         problem: ``nb201`` or ``ofa-mbv3``.
         data: file or folder.
         accuracy: column of the file, nb201 only.
-        latency: likewise.
+        latency: columns of it, likewise; each is an objective.
         as_written: whether equal cells are told apart.
         front: file of the known front, ofa-mbv3 only.
         evaluations: of each run.
         seeds: runs of each method, with seeds from 0.
         methods: names.
         at: counts of evaluations that are told.
+        batch: networks that ours evaluates at a time; its own choice where None.
     """
 
     problem: str
     data: Path
     accuracy: str
-    latency: str
+    latency: tuple[str, ...]
     as_written: bool
     front: Path
     evaluations: int
     seeds: int
     methods: tuple[str, ...]
     at: tuple[int, ...]
+    batch: int | None = None
 
     def load(self) -> SearchProblem:
         """Return the problem. Raises ``UsageError`` or ``TableError``."""
         if self.problem == "nb201":
             return read_cells(
-                self.data, accuracy=self.accuracy, costs=[self.latency], distinct=not self.as_written
+                self.data, accuracy=self.accuracy, costs=self.latency, distinct=not self.as_written
             )
         problem = read_ofa(self.data)
         return read_ofa(self.data, known=read_front(self.front, problem))
@@ -108,7 +110,7 @@ def read_front(path: Path, problem: SearchProblem) -> KnownFront:
 
 def run_one(config: Config, method: str, seed: int) -> Trace:
     """Run a method once, in a process of its own."""
-    return trace(method, config.load(), config.evaluations, seed)
+    return trace(method, config.load(), config.evaluations, seed, config.batch)
 
 
 def traces(config: Config, jobs: int) -> Iterator[tuple[str, int, Trace]]:
@@ -225,13 +227,14 @@ def parse(arguments: Sequence[str]) -> tuple[Config, int, Path | None]:
     parser.add_argument("--problem", choices=("nb201", "ofa-mbv3"), required=True)
     parser.add_argument("--data", type=Path, required=True, help=".npz file, or OFA's folder")
     parser.add_argument("--accuracy", default="", metavar="COLUMN", help="nb201: in percent")
-    parser.add_argument("--latency", default="", metavar="COLUMN", help="nb201: a cost")
+    parser.add_argument("--latency", default="", metavar="COLUMN[,COLUMN]", help="nb201: costs")
     parser.add_argument("--as-written", action="store_true", help="nb201: tell equal cells apart")
     parser.add_argument("--front", type=Path, default=FRONT, metavar="FILE", help="ofa-mbv3: known front")
     parser.add_argument("--evaluations", type=int, default=0, help="200 on nb201, 350 on ofa-mbv3 by default")
     parser.add_argument("--seeds", type=int, default=10)
     parser.add_argument("--methods", default=",".join(DEFAULT_METHODS), help=f"of {', '.join(METHODS)}")
     parser.add_argument("--at", default="", help="evaluations to tell; every 50 by default")
+    parser.add_argument("--batch", type=int, help="networks that ours evaluates at a time; 4 by default")
     parser.add_argument("--jobs", type=int, default=1, help="runs at a time; times are exact with one")
     parser.add_argument("--json", type=Path, metavar="OUT", help="where everything is written")
     options = parser.parse_args(arguments)
@@ -253,11 +256,12 @@ def parse(arguments: Sequence[str]) -> tuple[Config, int, Path | None]:
     ]
     if not methods:
         faults.append(f"--methods names none, known: {', '.join(METHODS)}")
-    if n < 1 or not 1 <= options.seeds <= MAX_SEEDS or options.jobs < 1:
-        faults.append(f"--evaluations and --jobs are at least 1, --seeds lie in [1, {MAX_SEEDS}]")
+    latency = tuple(part.strip() for part in options.latency.split(",") if part.strip())
+    if n < 1 or not 1 <= options.seeds <= MAX_SEEDS or min(options.jobs, options.batch or 1) < 1:
+        faults.append(f"--evaluations, --jobs and --batch are at least 1, --seeds lie in [1, {MAX_SEEDS}]")
     if bad := [k for k in asked if not 1 <= k <= n]:
         faults.append(f"--at lies in [1, {n}], got {bad[0]}")
-    if options.problem == "nb201" and not (options.accuracy and options.latency):
+    if options.problem == "nb201" and not (options.accuracy and latency):
         faults.append("--problem nb201 needs --accuracy COLUMN and --latency COLUMN")
     if options.json is not None and not options.json.absolute().parent.is_dir():
         faults.append(f"--json: the folder {options.json.parent} does not exist; make it first")
@@ -267,12 +271,13 @@ def parse(arguments: Sequence[str]) -> tuple[Config, int, Path | None]:
         problem=options.problem,
         data=options.data,
         accuracy=options.accuracy,
-        latency=options.latency,
+        latency=latency,
         as_written=options.as_written,
         front=options.front,
         evaluations=n,
         seeds=options.seeds,
         methods=methods,
+        batch=options.batch,
         at=tuple(sorted(set(asked))) or tuple(sorted({*range(50, n + 1, 50), n})),
     )
     return config, options.jobs, options.json

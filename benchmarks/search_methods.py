@@ -1,7 +1,7 @@
 """The searches that bench_search.py compares, each from its own package, and the ledger that counts.
 
 Others see the same choices as ours, as categories for cells and as ordered integers for blocks, and
-both objectives of each network that they ask for. Their settings are their packages' own, save what
+all objectives of each network that they ask for. Their settings are their packages' own, save what
 stands here.
 """
 
@@ -13,7 +13,7 @@ import time
 import warnings
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -42,10 +42,11 @@ class Ledger:
     Args:
         problem: what is searched.
         n: evaluations in all.
+        batch: that ours evaluates at a time; its own choice where None.
     """
 
-    def __init__(self, problem: SearchProblem, n: int) -> None:
-        self.problem, self.n = problem, n
+    def __init__(self, problem: SearchProblem, n: int, batch: int | None = None) -> None:
+        self.problem, self.n, self.batch = problem, n, batch
         self.found: dict[tuple[int, ...], list[float]] = {}  # in the order of evaluation
         self.asked = 0
         self.evaluate_seconds = 0.0
@@ -98,9 +99,9 @@ class Trace:
 Method = Callable[[Ledger, int], list[float]]
 
 
-def trace(method: str, problem: SearchProblem, n: int, seed: int) -> Trace:
-    """Run a method once."""
-    ledger = Ledger(problem, n)
+def trace(method: str, problem: SearchProblem, n: int, seed: int, batch: int | None = None) -> Trace:
+    """Run a method once; ``batch`` is of ours."""
+    ledger = Ledger(problem, n, batch)
     start = time.process_time()
     iterations = list[float]()
     with warnings.catch_warnings():
@@ -119,6 +120,9 @@ def trace(method: str, problem: SearchProblem, n: int, seed: int) -> Trace:
 
 def _edgewright(ledger: Ledger, seed: int) -> list[float]:
     reports = list[IterationReport]()
+    config = SearchConfig(evaluations=ledger.n, seed=seed)
+    if ledger.batch is not None:
+        config = replace(config, n_infill=ledger.batch)
     with Archive.open(None) as archive:
         run_search(
             ledger.problem.space,
@@ -126,7 +130,7 @@ def _edgewright(ledger: Ledger, seed: int) -> list[float]:
             objectives=ledger.problem.costs,
             budgets={},
             archive=archive,
-            config=SearchConfig(evaluations=ledger.n, seed=seed),
+            config=config,
             on_iteration=reports.append,
             clock=time.process_time,
         )

@@ -54,6 +54,21 @@ def test_it_runs_on_any_file_of_cells_and_ends_with_one_json_object(cells, tmp_p
     assert written["config"]["data"] == "cells.npz"
 
 
+def test_several_costs_are_as_many_objectives_and_the_batch_is_ours(cells, tmp_path):
+    out = tmp_path / "out.json"
+    columns = ["--problem", "nb201", "--data", cells, "--accuracy", "accuracy"]
+    columns += ["--latency", "latency_ms_pi,latency_ms_gpu"]
+    options = ["--evaluations", "40", "--seeds", "1", "--methods", "edgewright,nsga2", "--batch", "8"]
+    done = run(*columns, *options, "--json", out)
+    assert done.returncode == 0, done.stderr
+    written = json.loads(out.read_text())
+    assert written["problem"]["objectives"] == ["error", "latency_ms_pi", "latency_ms_gpu"]
+    assert written["config"]["batch"] == 8
+    assert np.array(written["trajectories"]["nsga2"]).shape == (1, 40, 3)
+    last = json.loads(done.stdout.splitlines()[-1])["hypervolume_ratio"]
+    assert 0 < last["nsga2"]["40"] < last["edgewright"]["40"] <= 1
+
+
 def test_the_same_seeds_give_the_same_figures_however_many_run_at_a_time(cells):
     options = ["--evaluations", "30", "--seeds", "2", "--methods", "nsga2"]
     lines = [run(*of(cells), *options, "--jobs", jobs).stdout.splitlines()[-1] for jobs in (1, 2)]
@@ -73,6 +88,7 @@ def test_optuna_searches_the_same_problem(cells):
     [
         (["--methods", "hill,random"], "there is no 'hill', known: edgewright, random"),
         (["--methods", ","], "names none"),
+        (["--batch", "0"], "--batch are at least 1"),
         (["--seeds", "0"], "--seeds lie in"),
         (["--evaluations", "-3"], "at least 1"),
         (["--at", "ten"], "--at takes numbers"),
