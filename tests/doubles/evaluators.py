@@ -87,3 +87,16 @@ def cannot_load():
 def dies_while_it_loads():
     print("cannot allocate memory", file=sys.stderr, flush=True)
     os._exit(1)
+
+
+def hangs_once(notes):
+    """Hangs on network 3; notes whom it was asked for."""
+
+    def evaluate(x):
+        with (Path(notes) / "asked").open("a") as stream:
+            stream.write(f"{int(x[0])}\n")
+        if int(x[0]) == 3:
+            time.sleep(3600)
+        return 1.0 / (1 + int(x[0]))
+
+    return evaluate

@@ -7,11 +7,12 @@ import time
 import numpy as np
 import pytest
 from contracts.crew_contract import CrewContract, by_row, gone, rows
+from doubles.search_problems import ListSpace
 
 from edgewright.errors import RunError
 from edgewright.evaluation import EvaluatorSpec, ProcessPool
 from edgewright.evaluation import pool as pool_module
-from edgewright.search import Failure
+from edgewright.search import Archive, Failure, SearchConfig, run_search
 
 PARENT = """
 import sys
@@ -101,3 +102,28 @@ def test_workers_that_fill_the_machine_keep_to_cores_of_their_own(monkeypatch):
     assert [pool_module._cores(slot, 4, 1) for slot in range(4)] == [[1], [3], [4], [6]]
     assert [pool_module._cores(slot, 2, 2) for slot in range(2)] == [[1, 3], [4, 6]]
     assert pool_module._cores(0, 2, 1) == pool_module._cores(0, 5, 1) == [], "they go where they like"
+
+
+def test_a_search_sets_a_network_aside_that_hangs_and_does_not_try_it_again(crew, tmp_path):
+    space = ListSpace(8)
+
+    def go_on(archive, evaluations):
+        return run_search(
+            space,
+            evaluate=crew("hangs_once", notes=str(tmp_path), time_limit_s=1.5),
+            objectives={"size": lambda X: X[:, 0] + 1.0},
+            budgets={},
+            archive=archive,
+            config=SearchConfig(evaluations=evaluations, n_initial=4, n_infill=2, surrogate="ridge"),
+        )
+
+    with Archive.open(tmp_path / "archive.sqlite") as archive:
+        go_on(archive, 6)
+    with Archive.open(tmp_path / "archive.sqlite") as archive:
+        assert go_on(archive, 8).n_failures == 1
+        (failed,) = archive.failures
+        assert (failed.x, failed.failure_kind, failed.objectives) == ((3,), "hung", None)
+        assert sorted(row.objectives[0] for row in archive.succeeded) == sorted(
+            1.0 / (1 + n) for n in range(8) if n != 3
+        )
+    assert (tmp_path / "asked").read_text().splitlines().count("3") == 1

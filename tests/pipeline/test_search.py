@@ -132,3 +132,12 @@ def test_an_archive_in_which_another_process_searches_is_left_alone(chain, own_r
     with exclusive(folder), pytest.raises(RunError, match="another process"):
         search_run(own_run, asked)
     assert len(search_run(own_run, asked).front.members) == EVALUATIONS
+
+
+def test_a_search_that_is_refused_leaves_what_describes_it(chain, trained_only):
+    found = search_run(trained_only, options(chain, budget="cpu=50ms"))
+    described = (found.folder / "search.json").read_bytes()
+    for change in ({"z": 0.5}, {"infill": "subset"}, {"method": "random"}, {"seed": 7}):
+        with pytest.raises(RunError, match="made with other inputs"):
+            search_run(trained_only, options(chain, budget="cpu=50ms", evaluations=9, **change))
+        assert (found.folder / "search.json").read_bytes() == described

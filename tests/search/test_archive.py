@@ -72,6 +72,19 @@ def test_meta_may_change_while_nothing_was_evaluated(tmp_path):
         assert archive.meta["weights"] == "xyz"
 
 
+def test_what_a_search_wrote_that_never_evaluated_binds_nobody(tmp_path):
+    path = tmp_path / "a.sqlite"
+    Archive.open(
+        path, {"weights": "abc", "attack": {"epsilon": 1}}, notes={"versions": {"numpy": "1"}}
+    ).close()
+    with Archive.open(path, {"weights": "xyz"}, notes={"versions": {"numpy": "2"}}) as archive:
+        archive.require({"seed": 1})
+        assert archive.meta == {"schema": 2, "weights": "xyz", "versions": {"numpy": "2"}, "seed": 1}
+        add(archive, (1, 2))
+    with Archive.open(path) as archive:
+        assert archive.meta["weights"] == "xyz"
+
+
 def test_a_network_enters_once(tmp_path):
     with Archive.open(tmp_path / "a.sqlite") as archive:
         add(archive, (1, 2))

@@ -194,3 +194,19 @@ def test_a_latin_design_has_each_choice_equally_often():
     depths = X[:, 1 : 1 + len(SPACE.stages)]
     for column in depths.T:
         assert np.bincount(column, minlength=3).tolist() == [8, 8, 8]
+
+
+def test_where_little_is_feasible_and_a_space_cannot_be_listed_the_rest_is_found_beside_what_was_seen():
+    smallest = SPACE.encode(SPACE.smallest())
+    limit = float(PROBLEM.macs(SPACE.neighbours(smallest)).min() * 1.02)
+    feasible = require_feasible(SPACE, limited(macs=limit))
+    assert feasible.members is None
+    seen, rng = set(), np.random.default_rng(0)
+    for _ in range(40):
+        found = feasible.fresh(rng, 2, seen)
+        if len(found) == 0:
+            break
+        seen |= {tuple(x) for x in found.tolist()}
+    assert (PROBLEM.macs(np.array(sorted(seen))) <= limit).all()
+    near = SPACE.neighbours(smallest)
+    assert {tuple(x) for x in near[feasible.contains(near)].tolist()} <= seen | {tuple(smallest.tolist())}

@@ -6,6 +6,7 @@ from doubles.search_problems import ListSpace, SyntheticProblem
 
 from edgewright.errors import DataError, InfeasibleBudgetError, RunError, UsageError
 from edgewright.search import Answer, Archive, Failure, SearchConfig, run_search
+from edgewright.spaces import CellSpace
 
 PROBLEM = SyntheticProblem("mobilenetv3-small-image@16+24+32")
 SPACE = PROBLEM.space
@@ -70,6 +71,20 @@ def test_hypervolume_never_falls_and_reports_tell_the_surrogates_fidelity():
         assert result.reports[0].surrogate is None
         assert all(-1 <= r.tau <= 1 and r.rmse >= 0 for r in result.reports[1:])
         assert [r["iteration"] for r in archive.reports] == [0, 1, 2, 3]
+
+
+def test_reports_tell_how_the_last_networks_were_predicted_over_more_than_an_iteration():
+    with Archive.open(None) as archive:
+        result = search(archive, config={"evaluations": 52})
+        assert result.reports[0].recent is None
+        assert [report.recent["n"] for report in result.reports[1:]] == [*range(4, 33, 4), 32, 32]
+        last = result.reports[-1].recent
+        newest = [row for row in archive.evaluations if row.iteration > 0][-32:]
+        predicted = [result.reports[row.iteration].predicted[row.position] for row in newest]
+        error = np.array(predicted) - [row.objectives[0] for row in newest]
+        assert last["rmse"] == pytest.approx(np.sqrt(np.mean(error**2)))
+        assert archive.reports[-1]["recent"] == last
+        assert -1 <= last["tau"] <= 1
 
 
 def test_only_networks_within_every_budget_are_evaluated():
@@ -446,3 +461,40 @@ def test_early_batches_are_half_as_large():
     assert [config.batch(n) for n in (0, 19, 20)] == [2, 2, 4]
     assert replace(config, n_infill=1).batch(0) == 1
     assert replace(config, method="random").batch(0) == 4
+
+
+def test_the_usual_search_of_a_space_that_can_be_listed_goes_on_as_if_it_had_not_stopped():
+    usual = SearchConfig(evaluations=24)  # early batches of two, a Gaussian process, expected improvement
+    space = CellSpace(distinct=True)
+
+    def evaluate(X):
+        return (20.0 + 10.0 * np.cos(X @ np.arange(1.0, 7.0)) + X.sum(axis=1)).tolist()
+
+    class StopError(BaseException):
+        pass
+
+    def stop(row):
+        if row.id == 19:
+            raise StopError
+
+    def go(archive, config=usual, on_evaluation=None):
+        costs = {"cpu": lambda X: (X == 2).sum(axis=1) + 3.0 * (X == 3).sum(axis=1)}
+        run_search(
+            space,
+            evaluate=evaluate,
+            objectives=costs,
+            budgets={},
+            archive=archive,
+            config=config,
+            on_evaluation=on_evaluation,
+        )
+
+    with Archive.open(None) as whole, Archive.open(None) as archive:
+        go(whole)
+        assert whole.meta["n_cautious"] == usual.n_cautious
+        with pytest.raises(StopError):
+            go(archive, on_evaluation=stop)
+        with pytest.raises(RunError, match="n_cautious was 48, now 0"):
+            go(archive, replace(usual, n_cautious=0))
+        go(archive)
+        assert rows(archive) == rows(whole)

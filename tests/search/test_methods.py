@@ -31,6 +31,7 @@ PARTS = [
     *({"design": name} for name in DESIGNS),
     *({"infill": name} for name in INFILLS),
     *({"archive_policy": name, "archive_size": 8} for name in ARCHIVES),
+    {"surrogate": "auto"},  # with one cost: a Gaussian process, expected improvement, evolution
     {"inner": "nsga3"},
     {"pre_screening": 2, "n_initial": 6},
 ]

@@ -46,6 +46,13 @@ def test_a_value_in_an_answer_is_checked_as_any_other():
     assert {value.kind for _, value in found} == {"not finite"}
 
 
+def test_an_error_below_0_is_none_and_says_so():
+    found = told(lambda X: [Answer(row, 0.0 if row else -0.9, 1.0) for row in range(5)])
+    by_row = {answer.row: value for answer, value in found}
+    assert by_row.pop(0) == Failure("the evaluator returned -0.9, expected error of at least 0", "negative")
+    assert set(by_row.values()) == {(0.0,)}
+
+
 def test_errors_of_the_sdk_are_not_swallowed():
     def evaluate(X):
         raise DataError("gone")

@@ -11,7 +11,8 @@ from edgewright.search.problems import read_cells
 from edgewright.spaces.cell import numbers_from_cells, pruned
 
 ROOT = Path(__file__).parents[2]
-DATA = Path(os.environ.get("EDGEWRIGHT_DATA", ROOT.parent / "shared" / "data")) / "nb201_devices.npz"
+FOLDER = Path(os.environ.get("EDGEWRIGHT_DATA", ROOT.parent / "shared" / "data"))
+DATA = FOLDER / "nb201_devices.npz"
 
 
 @pytest.fixture(scope="module")
@@ -111,11 +112,18 @@ def test_files_of_something_else_are_refused(tmp_path, content):
 @pytest.mark.shared
 @pytest.mark.skipif(not DATA.is_file(), reason="no ../shared/data; give its place in EDGEWRIGHT_DATA")
 @pytest.mark.parametrize(
-    ("latency", "n_front", "reachable"),
-    [("latency_ms_raspi4", 39, 0.9965), ("latency_ms_titanx_1", 31, 0.9777)],
+    ("file", "accuracy", "cost", "n_front", "reachable"),
+    [
+        ("nb201_devices.npz", "acc_cifar100", "latency_ms_raspi4", 39, 0.9965),
+        ("nb201_devices.npz", "acc_cifar100", "latency_ms_titanx_1", 31, 0.9777),
+        ("nb201_hwnasbench.npz", "val_acc_cifar10", "cifar10_raspi4_latency_ms", 43, 0.9889),
+        ("nb201_hwnasbench.npz", "val_acc_cifar10", "cifar10_edgegpu_energy_mj", 32, 0.9572),
+    ],
 )
-def test_published_cells_have_a_front_that_different_networks_nearly_reach(latency, n_front, reachable):
-    problem = read_cells(DATA, accuracy="acc_cifar100", costs=[latency])
+def test_published_cells_have_a_front_that_different_networks_nearly_reach(
+    file, accuracy, cost, n_front, reachable
+):
+    problem = read_cells(FOLDER / file, accuracy=accuracy, costs=[cost])
     assert len(problem.known.F) == n_front
     found = problem.known.hypervolume_ratio(problem.objectives(problem.space.members))
     assert found == pytest.approx(reachable, abs=1e-4)

@@ -89,3 +89,6 @@ def test_pre_screening_keeps_the_best_of_the_design_both_ends_and_all_later_rows
     kept = known_rows([*rows, later], SearchConfig(n_initial=5, pre_screening=3, evaluations=50))
     assert {1, 2, 13} <= {row.id for row in kept}
     assert len(kept) == 5 + 2 + 1
+    for other in ({"design": "latin"}, {"method": "nsga2"}):  # which begin with any two networks
+        config = SearchConfig(n_initial=5, pre_screening=3, evaluations=50, **other)
+        assert not {1, 2} & {row.id for row in known_rows([*rows, later], config)}

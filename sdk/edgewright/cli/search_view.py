@@ -195,17 +195,19 @@ def _surrogate(state: SearchState) -> str:
     last = state.last
     if last is None or last.get("surrogate") is None:
         return "surrogate    none yet" if last is None or last["iteration"] == 0 else "surrogate    none"
+    recent, newest = last.get("recent") or last, ""
     # Of several evaluated objectives each has a surrogate of its own.
     fidelity = {name: found["tau"] for name, found in last.get("fidelity", {}).items()}
     if len(fidelity) > 1:
         told = [f"tau {fidelity[n]:.2f} of {n}" for n in state.names if fidelity.get(n) is not None]
     else:
         told = [
-            f"{name} {last[key]:.{digits}f}"
+            f"{name} {recent[key]:.{digits}f}"
             for name, key, digits in (("tau", "tau", 2), ("Spearman", "spearman", 2), ("RMSE", "rmse", 4))
-            if last.get(key) is not None
+            if recent.get(key) is not None
         ]
-    fresh = f"  {', '.join(told)} on the newest" if told else ""
+        newest = f" {recent['n']}" if "n" in recent else ""
+    fresh = f"  {', '.join(told)} on the newest{newest}" if told else ""
     return f"surrogate    {escape(str(last['surrogate']))}{fresh}"
 
 

@@ -122,11 +122,17 @@ class Crew(ABC, Generic[W]):
             while left:
                 self._assign(X, waiting, tries)
                 event = self._next(TICK_S)
-                if event is not None and event.worker is self.workers.get(event.worker.slot):
-                    answer = self._take(event, waiting, tries)
-                    if answer is not None:
-                        left -= 1
-                        yield answer
+                # Whoever has told something is heard before time passes: a caller that takes long over an
+                # answer is no fault of the workers that wait behind it.
+                heard = 0
+                while event is not None:
+                    if event.worker is self.workers.get(event.worker.slot):
+                        answer = self._take(event, waiting, tries)
+                        if answer is not None:
+                            left -= 1
+                            yield answer
+                    heard += 1
+                    event = self._next(0.0) if left and heard < len(self.workers) else None
                 now = time.monotonic()
                 # A gap is this process being stopped, or its caller busy: no worker's fault.
                 for answer in self._pass(min(now - last, 4 * TICK_S), tries):

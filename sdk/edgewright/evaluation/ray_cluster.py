@@ -152,6 +152,8 @@ class RayCluster(Crew[_ActorWorker]):
 
     def _next(self, timeout_s: float) -> Event[_ActorWorker] | None:
         ray = self._ray
+        if not self._pending:
+            return None
         try:
             done, _ = ray.wait(list(self._pending), num_returns=1, timeout=timeout_s)
         except (ConnectionError, ray.exceptions.RaySystemError) as error:

@@ -148,9 +148,7 @@ def course(searched: Searched | None) -> tuple[HypervolumePoint, ...]:
         HypervolumePoint(
             evaluations=report["n_evaluations"],
             hypervolume=report["hypervolume"],
-            tau=report["tau"],
-            spearman=report["spearman"],
-            rmse=report["rmse"],
+            **{key: (report.get("recent") or report)[key] for key in ("tau", "spearman", "rmse")},
             surrogate=report["surrogate"] or "",
             n_front=report["n_front"],
             n_failures=report["n_failures"],

@@ -142,7 +142,7 @@ class SearchSummary:
         front: all that was evaluated.
         devices: names that the budgets and objectives used.
         hypervolume: of the front, normalised.
-        exhausted: whether every feasible network was evaluated.
+        exhausted: whether every feasible network was evaluated, as far as others could be found.
     """
 
     folder: Path
@@ -219,7 +219,7 @@ def search_run(
         ) as evaluate,
     ):
         config = options.to_config(archive.meta if len(archive) else None)
-        write_json(target / "search.json", problem.to_json(options))
+        _tell_versions(archive, progress)
         result = _watched(
             watcher or TaskWatcher(progress),
             archive,
@@ -236,6 +236,7 @@ def search_run(
                 budgets=problem.asked,
                 archive=archive,
                 config=config,
+                on_start=lambda: write_json(target / "search.json", problem.to_json(options)),
             ),
         )
         front = front_from_archive(archive, folder.space)
@@ -281,10 +282,25 @@ def _inputs(
     }
 
 
+def _tell_versions(archive: Archive, progress: Progress) -> None:
+    """Tell what was updated since a search began: its networks may differ from now on."""
+    before, now = archive.meta.get("versions", {}), _versions()
+    changed = [
+        f"{name} {before[name]} to {now.get(name, 'none')}"
+        for name in before
+        if before[name] != now.get(name)
+    ]
+    if changed and len(archive):
+        progress.say(
+            f"updated since this search began: {', '.join(changed)}; it goes on, but may propose others "
+            "than it would have"
+        )
+
+
 def _versions() -> dict[str, str]:
     """Return the versions of what decides which networks a search proposes, and how good it finds them."""
     found = {"edgewright": edgewright.__version__, "python": platform.python_version()}
-    for name in ("numpy", "torch", "pymoo", "moocore", "scikit-learn", "scipy"):
+    for name in ("numpy", "torch", "pymoo", "moocore", "scikit-learn", "scipy", "lightgbm", "catboost"):
         with suppress(metadata.PackageNotFoundError):
             found[name] = metadata.version(name)
     return found

@@ -152,6 +152,7 @@ class TaskWatcher:
         self._update(state.n_done, note=self._note)
 
     def iterated(self, report: IterationReport) -> None:
-        """Note the hypervolume, and how well the surrogate ranked the fresh networks."""
-        tau = "" if report.tau is None else f", surrogate tau {report.tau:.2f}"
+        """Note the hypervolume, and how well the surrogate ranked the newest networks."""
+        found = report.tau if report.recent is None else report.recent["tau"]
+        tau = "" if found is None else f", surrogate tau {found:.2f}"
         self._note = f"hypervolume {report.hypervolume:.3f}{tau}"

@@ -87,6 +87,7 @@ class Archive:
                 connection.executescript(TABLES)
                 upgrade(connection, path)
                 archive = cls(connection, path)
+                archive._forget_start()
                 archive.require({"schema": SCHEMA, **(meta or {})})
                 archive._note(notes or {})
             except BaseException:
@@ -208,6 +209,12 @@ class Archive:
             )
         with self._writing() as connection:
             connection.executemany("INSERT OR REPLACE INTO meta VALUES (?, ?)", list(wanted.items()))
+
+    def _forget_start(self) -> None:
+        """Delete what a search wrote that was ended before its first evaluation: it binds nobody."""
+        if not len(self):
+            with self._writing() as connection:
+                connection.execute("DELETE FROM meta WHERE key != 'schema'")
 
     def _note(self, notes: Mapping[str, Any]) -> None:
         """Write what is not there yet."""

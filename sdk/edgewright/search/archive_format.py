@@ -68,7 +68,8 @@ class Evaluation:
         seed: of the search.
         seconds: the evaluation took, wall clock, on the worker that did it.
         failure: why it failed; None where it did not.
-        failure_kind: ``raised``, ``not finite``, ``hung`` or ``lost``; None where it did not fail.
+        failure_kind: ``raised``, ``not finite``, ``negative``, ``hung`` or ``lost``; None where it did not
+            fail.
         attempts: how often it was begun; above 1 where a worker was lost.
         worker: who did it; empty in files of schema 1.
     """

@@ -20,7 +20,10 @@ MAX_SEED = 2**32 - 1
 
 #: Why an evaluation failed: the evaluator raised or said so itself, gave no finite number, was still at
 #: work at its time limit, or lost its worker.
-FailureKind = Literal["raised", "not finite", "hung", "lost"]
+#: Networks over which reports tell how well surrogates predict.
+N_RECENT = 32
+
+FailureKind = Literal["raised", "not finite", "negative", "hung", "lost"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -247,6 +250,9 @@ class IterationReport:
         evaluate_seconds: time of the evaluations.
         predicted: error that the surrogate predicted, by position in the iteration; None for a network
             that no surrogate chose. The archive's rows of the iteration have the true ones.
+        recent: ``n``, and ``tau``, ``spearman`` and ``rmse`` as above of the last up to
+            :data:`N_RECENT` networks, each as it was predicted before it was evaluated: an iteration's own
+            few say little. None before there is one.
     """
 
     iteration: int
@@ -264,6 +270,7 @@ class IterationReport:
     search_seconds: float
     evaluate_seconds: float
     predicted: tuple[float | None, ...] = ()
+    recent: dict[str, float | None] | None = None
 
     def to_json(self) -> dict[str, Any]:
         """Return the fields as JSON values."""
@@ -279,7 +286,8 @@ class SearchResult:
         front: the Pareto front, ascending in the first objective.
         n_evaluations: in the archive, failures included.
         n_failures: of them.
-        exhausted: whether it ended because every feasible network is evaluated.
+        exhausted: whether it ended because every feasible network is evaluated or, in a space that cannot
+            be listed, because none was found that is not.
         hypervolume: of the front, normalised.
         reports: of the iterations that this call ran to their end.
     """

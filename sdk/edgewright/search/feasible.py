@@ -79,8 +79,9 @@ class FeasibleSet:
             if len(found) == n:
                 break
         else:  # little is feasible: step by step from what is known
-            known = list(seen)[-50:] or [tuple(self.anchor.tolist())]
-            for x in [*known, tuple(self.anchor.tolist())]:
+            for x in [tuple(self.anchor.tolist()), *sorted(seen)]:
+                if len(found) == n:
+                    break
                 near = self.space.neighbours(np.array(x, dtype=np.int64))
                 _collect(found, rng.permutation(near[self.contains(near)]), seen, n)
         return np.array(list(found), dtype=np.int64).reshape(-1, len(self.anchor))

@@ -25,6 +25,7 @@ from edgewright.errors import RunError, UsageError
 from edgewright.files import digest_of
 from edgewright.search.archive import Archive, Evaluation
 from edgewright.search.config import (
+    N_RECENT,
     Cost,
     Evaluator,
     Failure,
@@ -58,6 +59,7 @@ def run_search(
     bounds: Mapping[str, Cost] | None = None,
     evaluated: Sequence[str] = ("error",),
     parts: Mapping[str, Parts] | None = None,
+    on_start: Callable[[], None] | None = None,
     on_iteration: Callable[[IterationReport], None] | None = None,
     on_evaluation: Callable[[Evaluation], None] | None = None,
     clock: Clock = time.perf_counter,
@@ -68,8 +70,9 @@ def run_search(
         space: what is searched.
         evaluate: true validation error of encodings ``(k, n_var)``, in order, or an
             :class:`~edgewright.search.config.Answer` for each in any order; numbers by name where
-            several objectives are ``evaluated``. A value that is not finite, a :class:`Failure` and an
-            exception that is not an ``SDKError`` quarantine the network; they are never scored.
+            several objectives are ``evaluated``. A value that is not finite or is below 0, a
+            :class:`Failure` and an exception that is not an ``SDKError`` quarantine the network; they are
+            never scored.
         objectives: exact costs minimised beside what is evaluated, by name; each maps ``(n, n_var)`` to
             ``(n,)``, at least 0.
         budgets: upper limits by name of an objective or constraint, in its unit. Only networks
@@ -81,6 +84,7 @@ def run_search(
         evaluated: names of the objectives that ``evaluate`` returns, each learned by a surrogate of its
             own; the first leads, in the order of the front and in what iterations report.
         parts: what a limited cost is made of, by name; named where a budget is infeasible.
+        on_start: called once, when nothing stands in the way of the first evaluation.
         on_iteration: called after each iteration.
         on_evaluation: called after each evaluation is saved.
         clock: seconds.
@@ -105,6 +109,8 @@ def run_search(
     if feasible.members is None or (len(archive) and "n_cautious" not in archive.meta):
         config = replace(config, n_cautious=0)
     archive.require(_to_compare(archive, _provenance(space, problem, config)))
+    if on_start is not None:
+        on_start()
     search = _Search(space, evaluate, problem, feasible, archive, config, on_evaluation or _ignore, clock)
     reports = list[IterationReport]()
     for report in search.iterations():
@@ -170,7 +176,7 @@ def _provenance(space: SearchSpace, problem: Problem, config: SearchConfig) -> d
         "seed": config.seed,
         "n_initial": config.n_initial,
         "n_infill": config.n_infill,
-        **({"n_cautious": config.n_cautious} if config.batch(0) < config.n_infill else {}),
+        "n_cautious": config.n_cautious if config.batch(0) < config.n_infill else 0,
         "surrogate": config.surrogate,
         "inner": [config.population, config.generations],
         **_parts(config),
@@ -196,7 +202,7 @@ def _to_compare(archive: Archive, wanted: dict[str, object]) -> dict[str, object
     """Return ``wanted`` without what an older archive does not record, where that is the usual."""
     if not len(archive):
         return wanted
-    usual, meta = _parts(SearchConfig()), archive.meta
+    usual, meta = {**_parts(SearchConfig()), "n_cautious": 0}, archive.meta
     return {key: value for key, value in wanted.items() if key in meta or usual.get(key) != value}
 
 
@@ -302,6 +308,7 @@ class _Search:
         lead = fit[self.problem.evaluated[0]]
         F = self.archive.F
         n = len(self.archive)
+        predicted = tuple(float(e) if math.isfinite(e) else None for e in proposal.errors)
         return IterationReport(
             iteration=iteration,
             n_evaluations=n,
@@ -317,8 +324,26 @@ class _Search:
             out_of_fold_tau=proposal.out_of_fold_tau,
             search_seconds=0.0,
             evaluate_seconds=0.0,
-            predicted=tuple(float(e) if math.isfinite(e) else None for e in proposal.errors),
+            predicted=predicted,
+            recent=self._recent(iteration, predicted),
         )
+
+    def _recent(self, iteration: int, predicted: Sequence[float | None]) -> dict[str, float | None] | None:
+        """Return how well the last networks were predicted before they were evaluated."""
+        before = {report["iteration"]: report.get("predicted") or () for report in self.archive.reports}
+        before[iteration] = predicted
+        found = list[tuple[float, float]]()
+        for row in reversed(self.archive.succeeded):
+            told = before.get(row.iteration, ())
+            value = told[row.position] if row.position < len(told) else None
+            if value is not None and row.objectives is not None:
+                found.append((value, row.objectives[0]))
+            if len(found) == N_RECENT:
+                break
+        if not found:
+            return None
+        pairs = np.array(found)
+        return {"n": len(pairs), **fidelity(pairs[:, 0], pairs[:, 1])._asdict()}
 
     def _fidelity(self, proposal: Proposal, fresh: Sequence[Evaluation]) -> dict[str, Fidelity]:
         """Return how well each evaluated objective of the iteration's networks was predicted."""

@@ -95,4 +95,6 @@ def _number(value: object, name: str) -> float | Failure:
         return Failure(f"the evaluator returned {value!r:.100}, expected a number", "not finite")
     if not math.isfinite(number):
         return Failure(f"the evaluator returned {number}, expected a finite {name}", "not finite")
+    if number < 0:
+        return Failure(f"the evaluator returned {number:g}, expected {name} of at least 0", "negative")
     return number

@@ -53,13 +53,15 @@ def known_rows(rows: Sequence[Evaluation], config: SearchConfig) -> Sequence[Eva
     """Return the rows that an iteration works with: pre-screened, then by the archive's policy.
 
     Pre-screening is NATv2's "pre-processing": of an initial design several times as large only the
-    best ``config.n_initial`` are kept, and the smallest and the largest network with them.
+    best ``config.n_initial`` are kept, and the smallest and the largest network with them where the design
+    begins with these.
     """
     done = [row for row in rows if row.objectives is not None]
     if config.pre_screening > 1:
         first = [row for row in done if row.iteration == 0]
         kept = {row.id for row in _best(first, config.n_initial)}
-        kept |= {row.id for row in first if row.position < N_ENDS}
+        if config.design == "balanced" or (config.design == "auto" and config.method == "surrogate"):
+            kept |= {row.id for row in first if row.position < N_ENDS}
         done = [row for row in done if row.iteration > 0 or row.id in kept]
     return ARCHIVES[config.archive_policy](done, config)
 
