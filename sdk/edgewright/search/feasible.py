@@ -177,12 +177,17 @@ def require_feasible(space: SearchSpace, problem: Problem) -> FeasibleSet:
         least = float(problem.violation(anchor[None])[0])
         if least > 0:
             anchor, least = minimise(space, problem.violation)
+        if least > 0 and len(problem.limits) > 1:
+            # The worst excess has more dead ends than their sum.
+            other, _ = minimise(space, lambda X: np.clip(problem.excess(X), 0.0, None).sum(axis=1))
+            found = float(problem.violation(other[None])[0])
+            anchor, least = (other, found) if found < least else (anchor, least)
     if least > 0:
-        raise InfeasibleBudgetError(_infeasible_message(space, problem, anchor))
+        raise InfeasibleBudgetError(_infeasible_message(space, problem, anchor, listed=members is not None))
     return FeasibleSet(space, problem, anchor, members)
 
 
-def _infeasible_message(space: SearchSpace, problem: Problem, nearest: IntArray) -> str:
+def _infeasible_message(space: SearchSpace, problem: Problem, nearest: IntArray, *, listed: bool) -> str:
     """Return which budgets stand in the way, and by how much they must grow."""
     costs = problem.limited
     alone = list[str]()
@@ -203,8 +208,9 @@ def _infeasible_message(space: SearchSpace, problem: Problem, nearest: IntArray)
         + (_largest_part(problem, name, nearest) if found[name] > limit else "")
         for name, limit in problem.limits.items()
     )
+    none = "no network of {} meets" if listed else "none of {} was found that meets"
     return (
-        f"each budget can be met alone, but no network of {space.name} meets all of them; "
+        f"each budget can be met alone, but {none.format(space.name)} all of them; "
         f"the nearest has {values}; raise one of them"
     )
 
