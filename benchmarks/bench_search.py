@@ -257,7 +257,11 @@ def parse(arguments: Sequence[str]) -> tuple[Config, int, Path | None]:
     if not methods:
         faults.append(f"--methods names none, known: {', '.join(METHODS)}")
     latency = tuple(part.strip() for part in options.latency.split(",") if part.strip())
-    if n < 1 or not 1 <= options.seeds <= MAX_SEEDS or min(options.jobs, options.batch or 1) < 1:
+    if (
+        n < 1
+        or not 1 <= options.seeds <= MAX_SEEDS
+        or min(options.jobs, 1 if options.batch is None else options.batch) < 1
+    ):
         faults.append(f"--evaluations, --jobs and --batch are at least 1, --seeds lie in [1, {MAX_SEEDS}]")
     if bad := [k for k in asked if not 1 <= k <= n]:
         faults.append(f"--at lies in [1, {n}], got {bad[0]}")

@@ -13,6 +13,7 @@ from edgewright.spaces.architecture import FloatArray, IntArray
 
 # Candidates that are looked at; those of larger crowding distance come first.
 MAX_CANDIDATES = 400
+MAX_EXPECTED = 2  # objectives up to which the expectation is exact
 # Of the subset selection, as MSuNAS sets them.
 SUBSET_POPULATION = 100
 SUBSET_GENERATIONS = 60
@@ -50,12 +51,14 @@ def expected_hypervolume(
 ) -> IntArray:
     """Return the candidates that are expected to add the most hypervolume (:mod:`.expected`).
 
-    For one predicted objective beside any number of exact costs; where several are predicted, or the
-    surrogate states no deviation, :func:`most_hypervolume` of the predictions.
+    For one predicted objective beside at most one exact cost; where there are others
+    (``docs/adr/0010-*.md`` has why), or the surrogate states no deviation, :func:`most_hypervolume` of the
+    predictions.
     """
-    if candidates.std is None or len(candidates.F) == 0 or len(archive_F) == 0:
+    n_obj = candidates.F.shape[1]
+    if candidates.std is None or n_obj > MAX_EXPECTED or len(candidates.F) == 0 or len(archive_F) == 0:
         return most_hypervolume(archive_F, candidates, k, rng)
-    if candidates.F.shape[1] == 1:  # expected improvement: that of a front at one cost
+    if n_obj == 1:  # expected improvement: that of a front at one cost
         archive_F, F = np.pad(archive_F, ((0, 0), (0, 1))), np.pad(candidates.F, ((0, 0), (0, 1)))
     else:
         F = candidates.F
