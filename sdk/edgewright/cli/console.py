@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from rich.progress import Progress as RichProgress
     from rich.progress import TaskID
 
+    from edgewright.cli.guard import Reached
     from edgewright.pipeline.progress import Task
 
 
@@ -43,10 +44,12 @@ class Console:
 
     Args:
         as_json: results as one JSON document on stdout, nothing else there.
+        reached: told how much of a task is done, of how much, whatever is shown of it.
     """
 
-    def __init__(self, as_json: bool = False) -> None:
+    def __init__(self, as_json: bool = False, reached: Reached | None = None) -> None:
         self.as_json = as_json
+        self._reached = reached
         self._live: RichProgress | None = None
         self._view: RichLive | None = None
 
@@ -106,6 +109,11 @@ class Console:
     @contextmanager
     def task(self, description: str, total: float | None = None) -> Iterator[Task]:
         """Show a progress bar on stderr while the block runs, where stderr is a terminal."""
+        with self._bar(description, total) as shown:
+            yield shown if self._reached is None else _ToldTask(shown, description, total, self._reached)
+
+    @contextmanager
+    def _bar(self, description: str, total: float | None) -> Iterator[Task]:
         # A view that is open shows what matters.
         if self._view is not None or self.as_json or not sys.stderr.isatty():
             yield _QuietTask()
@@ -176,6 +184,18 @@ def _finite(value: Any) -> Any:
     if isinstance(value, dict):
         return {key: _finite(item) for key, item in value.items()}
     return [_finite(item) for item in value] if isinstance(value, (list, tuple)) else value
+
+
+class _ToldTask:
+    """A task whose amounts are told to somebody besides whoever sees it."""
+
+    def __init__(self, shown: Task, description: str, total: float | None, reached: Reached) -> None:
+        self._shown, self._description, self._total, self._reached = shown, description, total, reached
+
+    def update(self, done: float, total: float | None = None, note: str = "") -> None:
+        self._total = self._total if total is None else total
+        self._reached(self._description, done, self._total)
+        self._shown.update(done, total, note)
 
 
 class _QuietTask:

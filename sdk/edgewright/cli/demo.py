@@ -12,6 +12,7 @@ from edgewright.cli.options import AsJson, Seed
 
 
 def demo(
+    context: typer.Context,
     out: Annotated[Path, typer.Option(help="Folder for everything that the demo makes.")] = Path(
         "edgewright-demo"
     ),
@@ -28,6 +29,6 @@ def demo(
     """
     from edgewright.pipeline.demo import run_demo
 
-    console = Console(as_json)
+    console = Console(as_json, context.obj)
     result = run_demo(out, quick=quick, seed=seed, progress=console)
     console.result(result.to_json(), result.text(), result.require)

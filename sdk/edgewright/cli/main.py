@@ -8,10 +8,12 @@ from __future__ import annotations
 
 import _thread
 import json
+import math
 import os
 import signal
 import sys
 import threading
+import time
 from collections.abc import Sequence
 from types import FrameType
 
@@ -25,6 +27,7 @@ from edgewright.cli import (
     device,
     doctor,
     front,
+    guard,
     profile,
     report,
     search,
@@ -33,9 +36,11 @@ from edgewright.cli import (
     verify,
 )
 from edgewright.cli.console import ToldError
-from edgewright.errors import SDKError
+from edgewright.errors import RuntimeFailureError, SDKError
 
 _INTERRUPTED = 130
+_STOPPED = "interrupted; what was finished is saved, the same command goes on from there"
+_SAME_S = 0.5  # two interrupts within it are one
 
 app = typer.Typer(
     name="edgewright",
@@ -81,15 +86,37 @@ def _root(
     pass
 
 
-def _interrupt(signum: int, frame: FrameType | None) -> None:
-    raise KeyboardInterrupt
+class _Interrupt:
+    """What Ctrl-C and SIGTERM do: interrupt, once where one Ctrl-C comes by two ways.
+
+    A terminal sends it to all processes of a command, and a guarding parent passes on what it hears.
+    """
+
+    def __init__(self) -> None:
+        self._heard = -math.inf
+
+    def __call__(self, signum: int, frame: FrameType | None) -> None:
+        now = time.monotonic()
+        if now - self._heard > _SAME_S:
+            self._heard = now
+            raise KeyboardInterrupt
+
+    def again(self) -> None:
+        """Interrupt once more, whenever the last one was."""
+        self._heard = -math.inf
+        _thread.interrupt_main()
 
 
-def run(arguments: Sequence[str]) -> int:
-    """Run one command and return its exit status; errors become one line on stderr."""
+def run(arguments: Sequence[str], reached: guard.Reached | None = None) -> int:
+    """Run one command and return its exit status; errors become one line on stderr.
+
+    Args:
+        arguments: of the command line.
+        reached: told how far a long command is.
+    """
     as_json = "--json" in arguments
     try:
-        status = app(args=list(arguments), prog_name="edgewright", standalone_mode=False)
+        status = app(args=list(arguments), prog_name="edgewright", standalone_mode=False, obj=reached)
         sys.stdout.flush()  # here, where a full disk or a reader that left is still answered
         if status == _INTERRUPTED:  # typer swallows KeyboardInterrupt since 0.16
             raise KeyboardInterrupt
@@ -108,11 +135,7 @@ def run(arguments: Sequence[str]) -> int:
         command = context.command_path if context is not None else "edgewright"
         return _fail(f"{_message(error)} (see: {command} --help)", 2, as_json)
     except (KeyboardInterrupt, typer.Abort):
-        return _fail(
-            "interrupted; what was finished is saved, the same command goes on from there",
-            _INTERRUPTED,
-            as_json,
-        )
+        return _fail(_STOPPED, _INTERRUPTED, as_json)
     except BrokenPipeError:
         return _reader_left()
     except OSError as error:
@@ -150,20 +173,32 @@ def _fail(message: str, status: int, as_json: bool) -> int:
     return status
 
 
-def _not_lost(unraisable: sys.UnraisableHookArgs) -> None:
-    """Interrupt again where Ctrl-C fell into a finaliser, which Python would only report."""
-    if issubclass(unraisable.exc_type, KeyboardInterrupt):
-        # Not from here, where it would be swallowed again.
-        threading.Timer(0.01, _thread.interrupt_main).start()
-    else:
-        sys.__unraisablehook__(unraisable)
-
-
 def main() -> None:
     """Run the command line; SIGTERM is treated as Ctrl-C, so that state is saved."""
-    signal.signal(signal.SIGTERM, _interrupt)
-    sys.unraisablehook = _not_lost
-    sys.exit(run(sys.argv[1:]))
+    interrupt = _Interrupt()
+
+    def not_lost(unraisable: sys.UnraisableHookArgs) -> None:
+        """Interrupt again where Ctrl-C fell into a finaliser, which Python would only report."""
+        if issubclass(unraisable.exc_type, KeyboardInterrupt):
+            # Not from here, where it would be swallowed again.
+            threading.Timer(0.01, interrupt.again).start()
+        else:
+            sys.__unraisablehook__(unraisable)
+
+    signal.signal(signal.SIGTERM, interrupt)
+    if signal.getsignal(signal.SIGINT) is signal.default_int_handler:  # whoever ignores it goes on doing so
+        signal.signal(signal.SIGINT, interrupt)
+    sys.unraisablehook = not_lost
+    arguments = sys.argv[1:]
+    if not guard.is_guarded(arguments):
+        sys.exit(run(arguments))
+    try:
+        status = guard.run_guarded(lambda reached: run(arguments, reached))
+    except RuntimeFailureError as error:
+        status = _fail(str(error), error.exit_code, "--json" in arguments)
+    except KeyboardInterrupt:
+        status = _fail(_STOPPED, _INTERRUPTED, "--json" in arguments)
+    sys.exit(status)
 
 
 if __name__ == "__main__":

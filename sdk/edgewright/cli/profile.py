@@ -12,6 +12,7 @@ from edgewright.cli.options import DEFAULT_TABLES, AsJson, Precision, Seed, Tabl
 
 
 def profile(
+    context: typer.Context,
     devices: Annotated[
         list[str],
         typer.Argument(
@@ -49,7 +50,7 @@ def profile(
     if (space is None) == (run is None):
         raise UsageError(f"give either --space (one of {', '.join(list_spaces())}) or --run RUN")
     chosen = find_space(space) if space is not None else RunFolder.open(run or Path()).space
-    console = Console(as_json)
+    console = Console(as_json, context.obj)
     if len(devices) > 1:
         from edgewright.pipeline.profile_many import profile_devices
 

@@ -12,6 +12,7 @@ from edgewright.cli.options import DEFAULT_TABLES, AsJson, Precision, Seed, Tabl
 
 
 def transfer(
+    context: typer.Context,
     device: Annotated[
         str, typer.Option(help="The new device: a name or alias, or a path to a profile.", show_default=False)
     ],
@@ -45,7 +46,7 @@ def transfer(
     from edgewright.pipeline.table_transfer import transfer_table
     from edgewright.spaces import find_space
 
-    console = Console(as_json)
+    console = Console(as_json, context.obj)
     result = transfer_table(
         sources or [],
         device,
