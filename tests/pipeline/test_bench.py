@@ -81,6 +81,15 @@ def test_a_latency_is_kept_where_the_footprint_fails(chain, monkeypatch):
     assert "memory and load time not measured: took a fresh process down" in found.text()
 
 
+@pytest.mark.parametrize("device", ["cpu", "litert"])
+def test_a_runtime_without_a_clock_on_the_device_says_so(chain, device):
+    found = bench_artifact(chain.artifact(device), device)
+    told = found.to_json()
+    assert told["device_time"] is None
+    assert "no clock on the device apart from the wall clock" in told["device_time_reason"]
+    assert f"device time not measured: {told['device_time_reason']}" in found.text()
+
+
 def test_energy_is_told_where_a_sensor_is(chain, monkeypatch, tmp_path):
     root = tree(
         tmp_path,

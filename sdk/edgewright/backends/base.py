@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
@@ -100,6 +100,19 @@ class Session(Protocol):
 
     def synchronize(self) -> None:
         """Return once the device is idle."""
+        ...
+
+
+@runtime_checkable
+class DeviceTimed(Protocol):
+    """What a session may offer besides: a clock on the device."""
+
+    def device_times_ms(self, infer: Callable[[], object], n_runs: int) -> tuple[float, ...]:
+        """Return the device's own time of each of ``n_runs`` calls of ``infer``, which ``bind`` gave.
+
+        Raises:
+            RuntimeFailureError: the clock or an inference fails.
+        """
         ...
 
 

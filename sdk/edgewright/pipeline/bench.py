@@ -17,10 +17,12 @@ from edgewright.devices.energy import Energy, Metered, find_sensors, measure_ene
 from edgewright.devices.profile import DeviceProfile
 from edgewright.devices.throttle import Snapshot, changed, snapshot
 from edgewright.errors import BudgetError, BudgetViolationError, RuntimeFailureError, SDKError
+from edgewright.latency.device_time import DeviceTime, measure_device_time
 from edgewright.latency.footprint import Footprint, measure_footprint
 from edgewright.latency.measure import MeasureConfig, Measurement, Stopwatch, measure
 from edgewright.latency.notes import Moment
 from edgewright.latency.runner import Runner
+from edgewright.pipeline.card import require_card
 from edgewright.pipeline.gauge import known_gauge_ns
 from edgewright.pipeline.progress import SILENT, Progress
 from edgewright.pipeline.runners import BEHIND_SSH, require_attached, runner_on
@@ -47,6 +49,8 @@ class BenchResult:
         after: the same after them.
         footprint: memory and load time; ``None`` where they could not be measured.
         footprint_reason: why not.
+        device_time: by the device's own clock; ``None`` where it has none.
+        device_time_reason: why not.
         energy: of an inference, by sensor.
         energy_reason: why there is none.
         vendor: what the vendor's own tool measures; ``None`` where it was not asked.
@@ -65,6 +69,8 @@ class BenchResult:
     after: Snapshot | None = None
     footprint: Footprint | None = None
     footprint_reason: str = ""
+    device_time: DeviceTime | None = None
+    device_time_reason: str = ""
     energy: tuple[Energy, ...] = ()
     energy_reason: str = ""
     vendor: CrossCheck | NoCrossCheck | None = None
@@ -104,6 +110,8 @@ class BenchResult:
             "size_bytes": self.artifact.stat().st_size,
             "footprint": self.footprint.to_json() if self.footprint else None,
             "footprint_reason": self.footprint_reason,
+            "device_time": self.device_time.to_json() if self.device_time else None,
+            "device_time_reason": self.device_time_reason,
             "energy": [energy.to_json() for energy in self.energy],
             "energy_reason": self.energy_reason,
             "before": self.before.to_json() if self.before else None,
@@ -127,6 +135,10 @@ class BenchResult:
             lines.append(self.footprint.text())
         elif self.footprint_reason:
             lines.append(f"memory and load time not measured: {self.footprint_reason}")
+        if self.device_time is not None:
+            lines.append(self.device_time.text(m.median_ms))
+        elif self.device_time_reason:
+            lines.append(f"device time not measured: {self.device_time_reason}")
         lines += [energy.text() for energy in self.energy] or [f"energy not measured: {self.energy_reason}"]
         if isinstance(self.vendor, CrossCheck):
             lines.append(self.vendor.text(m.median_ms))
@@ -188,7 +200,8 @@ def bench_artifact(
         progress: told what is measured.
 
     Raises:
-        DeviceUnavailableError: the device is not attached to this machine, or cannot be reached.
+        DeviceUnavailableError: the device is not attached to this machine, or cannot be reached, or this
+            machine has another GPU.
         RuntimeFailureError: the runtime refuses the file.
         BudgetError: the budget cannot be read.
     """
@@ -197,6 +210,7 @@ def bench_artifact(
     require_attached(profile)
     if not profile.is_local:
         return _bench_remote(artifact, profile, limit, gauge_ns, vendor=vendor, progress=progress)
+    require_card(profile)
     engine = runtime(profile.runtime)
     if gauge_ns is None:
         gauge_ns = known_gauge_ns(tables, profile)
@@ -209,6 +223,8 @@ def bench_artifact(
     ):
         run = session.bind(random_feeds(session.inputs, np.random.default_rng(0)))
         timed = _timed(run, session.synchronize, profile, gauge_ns)
+        wall_ms = timed.measurement.median_ms
+        device_time, no_clock = measure_device_time(session, run, wall_ms, profile.runtime)
         if sensors.sensors:
             energy = measure_energy(run, session.synchronize, sensors.sensors)
     footprint, reason = _footprint(artifact, profile, progress)
@@ -229,6 +245,8 @@ def bench_artifact(
         after=timed.after,
         footprint=footprint,
         footprint_reason=reason,
+        device_time=device_time,
+        device_time_reason=no_clock,
         energy=energy,
         energy_reason="" if energy else sensors.reason or "the sensors did not answer",
         vendor=found,
@@ -315,6 +333,7 @@ def _bench_remote(
         after=measurement.moments[-1].after if measurement.moments else None,
         footprint=footprint,
         footprint_reason=footprint_reason,
+        device_time_reason="the device is behind ssh, where the agent reads the wall clock alone",
         energy=metered.energy,
         energy_reason=metered.reason,
         vendor=NoCrossCheck(BEHIND_SSH) if vendor else None,

@@ -19,6 +19,7 @@ from edgewright.backends.registry import exporter, runtime
 from edgewright.devices.profile import DeviceProfile
 from edgewright.errors import MissingExtraError, RunError
 from edgewright.files import file_digest, read_json, write_json
+from edgewright.pipeline.card import engine_capability, other_card, require_builder
 from edgewright.pipeline.front import load_front
 from edgewright.pipeline.progress import SILENT, Progress
 from edgewright.pipeline.tables import choose_precision
@@ -174,6 +175,7 @@ def compile_architecture(
         progress: told what is done.
 
     Raises:
+        DeviceUnavailableError: an engine must be built on the device, and that is not this machine.
         ExportError: the backend cannot express the network.
         MissingExtraError: a converter is not installed.
         ParityError: the compiled file disagrees with torch; it is not kept.
@@ -232,19 +234,30 @@ def _network(
 
 
 def device_exporter(profile: DeviceProfile) -> Exporter:
-    """Return the exporter of a device's runtime, aimed at its compute capability if it has one."""
-    if profile.runtime == "tensorrt-rtx" and profile.compute_capability:
-        return exporter(profile.runtime, compute_capability=profile.compute_capability)
+    """Return the exporter of a device's runtime, aimed at its card if it has one.
+
+    Raises:
+        DeviceUnavailableError: an engine must be built on the device, and that is not this machine.
+        ProfileError: the profile does not say what card it is.
+        MissingExtraError: a converter is not installed.
+    """
+    require_builder(profile)
+    if card := engine_capability(profile):
+        return exporter(profile.runtime, compute_capability=card)
     return exporter(profile.runtime)
 
 
 def _parity(
     network: Any, profile: DeviceProfile, path: Path, images: Any, labels: Any, precision: str
 ) -> ParityReport:
+    n = len(images)
+    if here := other_card(profile):
+        reason = f"{path} is for compute capability {profile.compute_capability}, the GPU here has {here}"
+        return ParityReport(status="not verified", precision=precision, n=n, reason=reason)
     try:
         engine = runtime(profile.runtime)
     except MissingExtraError as error:  # converters may be installed where the runtime is not
-        return ParityReport(status="not verified", precision=precision, n=len(images), reason=str(error))
+        return ParityReport(status="not verified", precision=precision, n=n, reason=str(error))
     return check_parity(
         network, engine, path, images, labels=labels, precision=precision, threads=profile.threads
     )

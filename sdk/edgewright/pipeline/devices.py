@@ -15,6 +15,7 @@ from edgewright.devices.probe import Fingerprint, probe
 from edgewright.devices.profile import DeviceProfile
 from edgewright.errors import MissingExtraError, ParityError
 from edgewright.latency.runner import LocalRunner
+from edgewright.pipeline.card import builder_fault, card_fault
 from edgewright.pipeline.progress import SILENT, Progress
 from edgewright.pipeline.runners import client_of, require_attached, runner_on
 from edgewright.remote.check import NOTE, OK, WRONG, Checkup, Finding, check
@@ -58,9 +59,10 @@ def check_device(device: str | DeviceProfile) -> Checkup:
     if not profile.is_local:
         client = client_of(profile)
         try:
-            return check(profile, client, host_version=version)
+            found = check(profile, client, host_version=version)
         finally:
             client.close()
+        return Checkup(found.device, (*found.findings, *_card_findings(profile)))
     conditions = read_conditions()
     faults = check_gates(profile, conditions)
     findings = [Finding("conditions", WRONG, fault) for fault in faults]
@@ -69,7 +71,13 @@ def check_device(device: str | DeviceProfile) -> Checkup:
     if profile.emulated or probe().emulated:
         mend = "use it to try things; search refuses its tables unless told --allow-foreign"
         findings.append(Finding("emulated", NOTE, "its latencies mean nothing", mend))
-    return Checkup(profile.name, (here, *findings))
+    return Checkup(profile.name, (here, *_card_findings(profile), *findings))
+
+
+def _card_findings(profile: DeviceProfile) -> list[Finding]:
+    """Return what is wrong with the card that engines are run on, or built on for a device behind ssh."""
+    fault = card_fault(profile) if profile.is_local else builder_fault(profile)
+    return [] if fault is None else [Finding("engines", WRONG, *fault)]
 
 
 def prepare_device(

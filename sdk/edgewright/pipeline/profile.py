@@ -19,10 +19,11 @@ from edgewright.latency.profiler import profile_space
 from edgewright.latency.runner import Runner
 from edgewright.latency.table import LatencyTable
 from edgewright.latency.target import PRESETS, ProfileConfig, Target
+from edgewright.pipeline.card import require_builder
 from edgewright.pipeline.compile import device_exporter
 from edgewright.pipeline.earlier import find_earlier, usable_table
 from edgewright.pipeline.progress import SILENT, Progress
-from edgewright.pipeline.runners import BEHIND_SSH, runner_on
+from edgewright.pipeline.runners import BEHIND_SSH, require_attached, runner_on
 from edgewright.pipeline.tables import choose_precision, emulated_lines, require_made_for, table_path
 from edgewright.spaces import Architecture, MobileSpace, Operator
 from edgewright.supernet.plain import measured_module, network_from_architecture
@@ -121,8 +122,8 @@ def profile_device(
         progress: told what is measured.
 
     Raises:
-        DeviceUnavailableError: the device is not attached or cannot be reached, or its entry gates are
-            not met.
+        DeviceUnavailableError: the device is not attached or cannot be reached, its entry gates are not
+            met, or its engines can only be built on itself.
         PrecisionError: the device does not offer the precision.
         OutputExistsError: the file holds a table of another machine, or something else.
         MissingExtraError: the runtime is not installed.
@@ -133,6 +134,8 @@ def profile_device(
     if isinstance(preset, str) and preset not in PRESETS:
         raise UsageError(f"unknown preset {preset!r}; known: {', '.join(PRESETS)}")
     path = out or table_path(tables, profile, space, chosen)
+    require_attached(profile)
+    require_builder(profile)
     with runner_on(profile, progress=progress) as runner:
         if path.exists() and not again:
             return ProfileResult(path, _present(path, profile, chosen, space, runner), reused=True)

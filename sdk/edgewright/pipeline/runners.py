@@ -9,6 +9,7 @@ from edgewright.backends.registry import runtime
 from edgewright.devices.profile import DeviceProfile
 from edgewright.errors import DeviceUnavailableError
 from edgewright.latency.runner import LocalRunner, Runner
+from edgewright.pipeline.card import require_card
 from edgewright.pipeline.progress import SILENT, Progress
 from edgewright.remote.client import Client
 from edgewright.remote.runner import RemoteRunner
@@ -32,12 +33,13 @@ def runner_on(
         note: told what a device behind ssh is doing.
 
     Raises:
-        DeviceUnavailableError: it is not attached or cannot be reached.
+        DeviceUnavailableError: it is not attached or cannot be reached, or this machine has another GPU.
         DeviceBusyError: another host measures on it.
         MissingExtraError: its runtime is not installed.
     """
     require_attached(profile)
     if profile.is_local:
+        require_card(profile)
         yield LocalRunner(
             runtime(profile.runtime),
             threads=profile.threads,
@@ -73,8 +75,10 @@ def client_of(profile: DeviceProfile) -> Client:
 def require_attached(profile: DeviceProfile) -> None:
     """Raise ``DeviceUnavailableError`` unless the device is this machine or behind ssh."""
     if not profile.is_local and profile.ssh is None:
+        # What TensorRT runs it also builds, so that for most of its work ssh is no way.
+        ssh = 'write reach = "ssh://user@host" in a copy of the profile, or '
         raise DeviceUnavailableError(
             f"device {profile.name} is not attached to this machine (reach = {profile.reach!r} in "
-            f'{profile.path}); write reach = "ssh://user@host" in a copy of the profile, or run this on the '
-            "device itself with a profile whose reach is 'local'"
+            f"{profile.path}); {'' if profile.runtime == 'tensorrt' else ssh}run this on the device itself "
+            "with a profile whose reach is 'local'"
         )

@@ -15,9 +15,10 @@ from edgewright.latency.runner import Runner
 from edgewright.latency.table import LatencyTable
 from edgewright.latency.target import ProfileConfig
 from edgewright.latency.transfer import NETWORKS, measure_transfer, plan_transfer
+from edgewright.pipeline.card import require_builder
 from edgewright.pipeline.profile import make_target
 from edgewright.pipeline.progress import SILENT, Progress
-from edgewright.pipeline.runners import runner_on
+from edgewright.pipeline.runners import require_attached, runner_on
 from edgewright.pipeline.tables import (
     MAX_ERROR,
     choose_precision,
@@ -114,8 +115,8 @@ def transfer_table(
     Raises:
         UsageError: no source, one twice, or too few samples.
         TableError: a source is no table, or does not cover the space.
-        DeviceUnavailableError: the device is not attached or cannot be reached, or its entry gates are
-            not met.
+        DeviceUnavailableError: the device is not attached or cannot be reached, its entry gates are not
+            met, or its engines can only be built on itself.
         OutputExistsError: the file holds a model of something else.
         MissingExtraError: the runtime is not installed.
         StorageError: the disk is full; what was measured is in the journal.
@@ -126,6 +127,8 @@ def transfer_table(
     # Before the device is looked at: what is wrong with the request is told wherever it is made.
     plan = plan_transfer(space, known, n_samples=samples, n_validate=validate, seed=seed)
     path = out or model_path(tables, profile, space, chosen)
+    require_attached(profile)
+    require_builder(profile)
     with runner_on(profile, progress=progress) as runner:
         if path.exists() and not again:
             return TransferResult(path, _present(path, profile, chosen, space, runner), reused=True)

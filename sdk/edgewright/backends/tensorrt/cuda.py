@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from edgewright.errors import DeviceUnavailableError, RuntimeFailureError
 
 _LIBRARIES = ("libcuda.so.1", "nvcuda.dll")
+_COMPUTE_CAPABILITY = (75, 76)  # CU_DEVICE_ATTRIBUTE_COMPUTE_CAPABILITY_MAJOR and _MINOR of cuda.h
 _Handle = ctypes.c_void_p
 
 
@@ -37,6 +38,20 @@ def n_devices() -> int:
     if driver is None or driver.cuDeviceGetCount(ctypes.byref(count)) != 0:
         return 0
     return count.value
+
+
+def compute_capability() -> str:
+    """Return that of the first GPU, such as ``8.9``; empty where there is none."""
+    if n_devices() == 0:
+        return ""
+    device = ctypes.c_int()
+    _call("cuDeviceGet", ctypes.byref(device), 0)
+    numbers = []
+    for attribute in _COMPUTE_CAPABILITY:
+        number = ctypes.c_int()
+        _call("cuDeviceGetAttribute", ctypes.byref(number), attribute, device)
+        numbers.append(str(number.value))
+    return ".".join(numbers)
 
 
 def _call(name: str, *args: Any) -> None:

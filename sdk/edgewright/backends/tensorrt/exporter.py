@@ -25,6 +25,7 @@ class TensorRTExporter:
     """Writes engines for the GPU that is in this machine, which it times them on.
 
     Args:
+        compute_capability: that the GPU must have; empty takes any.
         timing_cache: file in which timings of kernels are kept from build to build; made if absent.
             One file belongs to one GPU and one version of TensorRT.
     """
@@ -32,7 +33,8 @@ class TensorRTExporter:
     suffix = ".engine"
     precisions = ("fp32", "fp16", "int8")
 
-    def __init__(self, *, timing_cache: Path | None = None) -> None:
+    def __init__(self, *, compute_capability: str = "", timing_cache: Path | None = None) -> None:
+        self.compute_capability = compute_capability
         self.timing_cache = timing_cache
 
     def export(
@@ -47,15 +49,17 @@ class TensorRTExporter:
         """Write the artifact; see :class:`~edgewright.backends.base.Exporter`.
 
         Raises:
-            DeviceUnavailableError: this machine has no NVIDIA GPU.
+            DeviceUnavailableError: this machine has no NVIDIA GPU, or another one.
         """
         check_export(self, in_shape, path, precision, calibration)
-        trt = load("tensorrt", "tensorrt")
-        if cuda.n_devices() == 0:
+        wanted, found = self.compute_capability, cuda.compute_capability()
+        if not found or (wanted and wanted != found):
+            here = f"this machine's has compute capability {found}, not {wanted}" if found else "here is none"
             raise DeviceUnavailableError(
-                "tensorrt builds engines on the GPU that runs them, and this machine has none: compile "
+                f"tensorrt builds engines on the GPU that runs them, and {here}: compile "
                 "on the device, or ahead of time for an RTX card with the runtime tensorrt-rtx"
             )
+        trt = load("tensorrt", "tensorrt")
         model = typed_model(onnx_from_module(module, in_shape), precision, calibration)
         cache = self.timing_cache
         before = None if cache is None else cache.read_bytes() if cache.is_file() else b""
