@@ -45,6 +45,7 @@ def test_an_engine_without_a_gpu_is_not_called_verified(edgewright, own_run):
     [
         (["--pick", "999", "--for", "cpu"], 2, ["no network '999'", "edgewright front show"]),
         (["--pick", "../1", "--for", "cpu"], 2, ["no network '../1'", "edgewright front show"]),
+        (["--pick", "1", "--for", "orin-nano"], 4, ["on the card that runs it", "on the device itself"]),
         (["--pick", "1", "--for", "toaster"], 2, ["unknown device 'toaster'", "known devices"]),
         (
             ["--pick", "1", "--for", "cpu", "--precision", "fp8"],

@@ -177,6 +177,12 @@ def test_a_child_that_is_killed_ends_the_command_alike(tally):
     assert tally.stat().st_size == 1
 
 
+def test_a_crash_on_the_way_out_is_no_reason_to_start_again(tally):
+    found = finish(launch("import atexit; atexit.register(die); print('done')", tally))
+    assert found == (0, "done\n", "")
+    assert tally.stat().st_size == 1
+
+
 def test_a_crash_shows_the_cursor_that_a_progress_bar_has_hidden(tally):
     master, slave = pty.openpty()
     process = launch("deaths or die()", tally, stderr=slave)

@@ -47,6 +47,7 @@ def test_space_and_run_name_the_same_table(edgewright, chain):
         (["cpu", "--space", SPACE, "--precision", "fp8"], 2, ["no precision 'fp8'", "fp32, int8, fp16"]),
         (["cpu", "--space", SPACE, "--precision", "int4"], 2, ["no precision 'int4'", "fp32, int8"]),
         (["rtx-4090", "--space", SPACE], 4, ["rtx-4090 is not attached", "reach is 'local'"]),
+        (["orin-nano", "--space", SPACE], 4, ["orin-nano is not attached", "on the device itself"]),
     ],
     ids=lambda value: " ".join(value) if isinstance(value, list) else "",
 )

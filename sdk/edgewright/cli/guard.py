@@ -37,17 +37,27 @@ class Reached:
     """How far a child is, in memory that its parent sees too. Called with a task and its amounts."""
 
     def __init__(self) -> None:
-        self._page = mmap.mmap(-1, 4)
+        self._page = mmap.mmap(-1, 6)  # four bytes of progress, whether the work is done, exit status
         self._amounts: dict[str, tuple[float, float | None]] = {}
 
     def __call__(self, task: str, done: float, total: float | None) -> None:
         """Say how much of a task is done, of how much."""
         self._amounts[task] = (done, total)
-        self._page[:] = zlib.crc32(repr(sorted(self._amounts.items())).encode()).to_bytes(4, "little")
+        self._page[:4] = zlib.crc32(repr(sorted(self._amounts.items())).encode()).to_bytes(4, "little")
 
     def mark(self) -> bytes:
         """Return what differs as soon as any amount does."""
-        return self._page[:]
+        return self._page[:4]
+
+    def end(self, status: int) -> None:
+        """Say that the work is done, with an exit status."""
+        self._page[4:] = bytes((1, status & 0xFF))
+
+    @property
+    def ended(self) -> int | None:
+        """The exit status that the work ended with; ``None`` before."""
+        done, status = self._page[4:]
+        return status if done else None
 
 
 def is_guarded(arguments: Sequence[str]) -> bool:
@@ -80,16 +90,19 @@ def run_guarded(command: Callable[[Reached], int]) -> int:
         child = os.fork()
         if child == 0:
             _end_with(parent)
-            signal.signal(signal.SIGCHLD, children)
+            signal.signal(signal.SIGCHLD, children or signal.SIG_DFL)
             signal.pthread_sigmask(signal.SIG_SETMASK, before)
             exit_status = command(reached)
             for number in (signal.SIGINT, signal.SIGTERM):
                 # Python gives up its handlers on its way out, and the same Ctrl-C may come once more.
                 signal.signal(number, signal.SIG_IGN)
+            reached.end(exit_status)
             sys.exit(exit_status)
         status, interrupted = _wait(child, heard)
         if status >= 0:
             return status
+        if reached.ended is not None:  # a library fell over on its way out: all is written and told
+            return reached.ended
         name = _name(-status)
         if name not in _CRASHES:
             return _die_of(-status)

@@ -40,7 +40,8 @@ def profile(
     """Measure every operator of SPACE on each DEVICE and write its latency table.
 
     Devices behind ssh are measured at the same time. A killed run goes on where it stopped when the same
-    command is given again. What the table of another part of SPACE holds is taken from there.
+    command is given again; one that a runtime crashed goes on by itself. What crashes it every time is
+    left out, and the table says why. What the table of another part of SPACE holds is taken from there.
     """
     from edgewright.errors import UsageError
     from edgewright.pipeline.profile import profile_device
