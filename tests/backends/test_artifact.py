@@ -3,7 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from edgewright.backends.artifact import checked_feeds, feeds_from_image, random_feeds
+from edgewright.backends.artifact import broken_off, checked_feeds, feeds_from_image, random_feeds
 from edgewright.backends.base import TensorSpec
 from edgewright.errors import RuntimeFailureError
 
@@ -26,3 +26,11 @@ def test_random_feeds_depend_on_the_generator_alone() -> None:
     one, two = (random_feeds(NHWC, np.random.default_rng(3))["input"] for _ in range(2))
     assert np.array_equal(one, two)
     assert one.dtype == np.float32
+
+
+def test_what_fails_while_it_runs_is_one_line_with_the_runtimes_own_reason_and_the_mend() -> None:
+    for error, reason in ((RuntimeError("node 3\nstack"), "node 3"), (RuntimeError(), "no reason given")):
+        told = str(broken_off("LiteRT", error))
+        assert "\n" not in told
+        assert f"LiteRT loaded the file but failed while running it ({reason})" in told
+        assert told.endswith("edgewright compile")

@@ -158,6 +158,12 @@ def test_a_device_whose_disk_is_full_is_named(device):
         device.client().connect()
 
 
+def test_a_device_that_does_not_take_the_agent_in_time_is_named(device, monkeypatch):
+    monkeypatch.setattr("edgewright.remote.client._PUSH_S", 0.001)
+    with pytest.raises(LinkLostError, match=r"shelf did not take the agent's \d+ kB.*ssh .* uptime"):
+        device.client().connect()
+
+
 def test_ssh_that_is_not_there(device, monkeypatch):
     monkeypatch.setenv("EDGEWRIGHT_SSH", "no-such-ssh")
     with pytest.raises(DeviceUnavailableError, match=r"no-such-ssh cannot be run.*EDGEWRIGHT_SSH"):

@@ -65,6 +65,14 @@ def test_a_version_that_does_not_exist_is_refused_with_pips_reason(bare):
         prepare(client, "litert", version="1.0", wheels=bare.folder / "wheels")
 
 
+def test_a_pip_that_takes_too_long_is_given_up_with_what_else_there_is(bare, monkeypatch):
+    write_wheels(bare.folder / "wheels", "9.8")
+    monkeypatch.setattr("edgewright.remote.prepare._DOWNLOAD_S", 0.001)
+    said = r"cannot fetch ai-edge-litert==9\.8.*pip download ai-edge-litert==9\.8.*--wheels"
+    with bare.client() as client, pytest.raises(UsageError, match=said):
+        prepare(client, "litert", version="9.8", wheels=bare.folder / "wheels")
+
+
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [

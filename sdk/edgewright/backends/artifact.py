@@ -69,6 +69,16 @@ def refused(artifact: Path, runtime: str, error: object) -> RuntimeFailureError:
     )
 
 
+def broken_off(runtime: str, error: object) -> RuntimeFailureError:
+    """Return the error to raise when the runtime loaded an artifact, but fails while running it."""
+    lines = str(error).strip().splitlines() or ["no reason given"]
+    return RuntimeFailureError(
+        f"{runtime} loaded the file but failed while running it ({lines[0]:.300}), where any input of the "
+        "declared shapes should give an output; if the device has memory left, the file is at fault: "
+        "compile it again with: edgewright compile"
+    )
+
+
 def checked_feeds(
     inputs: tuple[TensorSpec, ...], feeds: Mapping[str, NDArray[np.generic]]
 ) -> list[NDArray[np.generic]]:

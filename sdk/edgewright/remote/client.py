@@ -301,7 +301,10 @@ class Client:
             _, stderr = process.communicate(data, timeout=_PUSH_S)
         except subprocess.TimeoutExpired as error:
             process.kill()
-            raise LinkLostError(f"{self.name} did not take the agent within {_PUSH_S:.0f} s") from error
+            raise LinkLostError(
+                f"{self.name} did not take the agent's {len(data) / 1e3:.0f} kB within {_PUSH_S:.0f} s; see "
+                f"whether it is well with: ssh {self.address} uptime"
+            ) from error
         finally:
             with contextlib.suppress(OSError):
                 process.kill()

@@ -173,7 +173,10 @@ def fetch(
     try:
         done = subprocess.run(command, capture_output=True, text=True, timeout=_DOWNLOAD_S, check=False)
     except (OSError, subprocess.TimeoutExpired) as error:
-        raise UsageError(f"pip cannot fetch {requirements[0]}: {error}") from error
+        raise UsageError(
+            f"pip cannot fetch {requirements[0]} ({error}); try it with: {sys.executable} -m pip download "
+            f"{requirements[0]}, or give a folder that has the wheels with --wheels"
+        ) from error
     if done.returncode == 0:
         return
     if "No module named pip" in done.stderr:

@@ -4,6 +4,7 @@ from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
+import onnx
 import pytest
 from contracts.runtime_contract import RuntimeContract
 
@@ -35,3 +36,27 @@ class TestOnnxRuntime(RuntimeContract):
             session.run(random_feeds(session.inputs, rng))
         captured = capfd.readouterr()
         assert (captured.out, captured.err) == ("", "")
+
+
+def row_of_three(path: Path) -> Path:
+    """Write a model that loads and picks one of three rows; another number makes it fail while it runs."""
+    node = onnx.helper.make_node("Gather", ["rows", "which"], ["row"])
+    graph = onnx.helper.make_graph(
+        [node],
+        "row_of_three",
+        [onnx.helper.make_tensor_value_info("which", onnx.TensorProto.INT64, [1])],
+        [onnx.helper.make_tensor_value_info("row", onnx.TensorProto.FLOAT, [1, 2])],
+        [onnx.numpy_helper.from_array(np.zeros((3, 2), np.float32), "rows")],
+    )
+    opset = onnx.helper.make_opsetid("", 17)
+    onnx.save(onnx.helper.make_model(graph, ir_version=10, opset_imports=[opset]), path)
+    return path
+
+
+def test_a_file_that_fails_only_when_it_runs_is_told_with_the_mend(tmp_path: Path) -> None:
+    with OnnxRuntime().open(row_of_three(tmp_path / "model.onnx")) as session:
+        right, wrong = ({"which": np.array([row], np.int64)} for row in (2, 7))
+        assert session.run(right)["row"].shape == (1, 2)
+        for use in (session.run, lambda feeds: session.bind(feeds)()):
+            with pytest.raises(RuntimeFailureError, match=r"(?s)while running.*edgewright compile"):
+                use(wrong)

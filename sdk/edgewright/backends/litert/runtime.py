@@ -12,11 +12,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from edgewright.backends.artifact import check_artifact, checked_feeds, refused
+from edgewright.backends.artifact import broken_off, check_artifact, checked_feeds, refused
 from edgewright.backends.base import TensorSpec
 from edgewright.backends.registry import missing_extra
 from edgewright.backends.silence import silent
-from edgewright.errors import RuntimeFailureError
 
 # Module of the interpreter, and the distribution that its version is read from.
 _PACKAGES = (("ai_edge_litert", "ai-edge-litert"), ("tflite_runtime", "tflite-runtime"))
@@ -103,7 +102,7 @@ class LiteRTSession:
             try:
                 interpreter.invoke()
             except (RuntimeError, ValueError) as error:
-                raise RuntimeFailureError(f"LiteRT failed while running: {error!s:.300}") from error
+                raise broken_off("LiteRT", error) from error
 
         return infer
 

@@ -80,4 +80,7 @@ def quantize(
     except Exception as error:  # the quantizer raises whatever its parts do
         if isinstance(error, OSError) and error.errno == errno.ENOSPC:
             raise storage_error(Path(tempfile.gettempdir()) / "int8.onnx", error) from error
-        raise ExportError(f"onnxruntime cannot quantize the model: {error!s:.300}") from error
+        raise ExportError(
+            f"onnxruntime cannot quantize the model ({error!s:.300}), where convolutions and linear layers "
+            "with finite weights are expected; compile it with: edgewright compile --precision fp32"
+        ) from error

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from edgewright.backends.artifact import check_artifact, checked_feeds, refused
+from edgewright.backends.artifact import broken_off, check_artifact, checked_feeds, refused
 from edgewright.backends.base import TensorSpec
 from edgewright.backends.registry import missing_extra
 from edgewright.errors import RuntimeFailureError
@@ -134,7 +134,7 @@ class OnnxSession:
         try:
             values = self._session.run(None, named)
         except Exception as error:
-            raise RuntimeFailureError(f"onnxruntime failed while running: {error!s:.300}") from error
+            raise broken_off("onnxruntime", error) from error
         return {spec.name: value for spec, value in zip(self._outputs, values, strict=True)}
 
     def bind(self, feeds: Mapping[str, NDArray[np.generic]]) -> Callable[[], object]:
@@ -149,7 +149,10 @@ class OnnxSession:
         session = self._session
 
         def infer(_arrays: object = arrays) -> None:
-            session.run_with_iobinding(binding)
+            try:
+                session.run_with_iobinding(binding)
+            except Exception as error:
+                raise broken_off("onnxruntime", error) from error
 
         return infer
 

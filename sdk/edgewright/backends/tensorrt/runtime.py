@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from edgewright.backends.artifact import check_artifact, checked_feeds, refused
+from edgewright.backends.artifact import broken_off, check_artifact, checked_feeds, refused
 from edgewright.backends.base import TensorSpec
 from edgewright.backends.registry import missing_extra
 from edgewright.backends.tensorrt import cuda
@@ -127,7 +127,7 @@ class TensorRTSession:
 
         def infer() -> None:
             if not context.execute_async_v3(handle):
-                raise RuntimeFailureError("TensorRT failed while running")
+                raise broken_off("TensorRT", "it gives no reason")
 
         return infer
 
