@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 import typer
 from doubles.chain_fixtures import brisk, chain, one_thread, own_run  # noqa: F401
+from doubles.tiny_chain import CLASSES, DEVICES, SPACE
 
 import edgewright
 from edgewright.cli.main import app, run
@@ -113,22 +114,36 @@ def test_every_call_of_the_api_fits_its_signature(call):
 
 
 REMOTE = "my-pi.toml"  # tests/pi run what names it
-CHEAP = ("doctor", "device", "front", "compile", "bench", "report")
+CHEAP = ("doctor", "device", "front", "compile", "bench", "report", "table", "profile")
 
 
 @pytest.fixture
 def here(own_run, chain, tmp_path, monkeypatch):  # noqa: F811
-    """A folder in which ``run`` and ``photos`` are what the README supposes."""
+    """A folder in which ``run``, ``photos`` and every latency table are what the README supposes.
+
+    A table that the README names is the tiny chain's of the same device, whatever space its name tells;
+    the run's own tables lie where a profile of it puts them, so that none is measured again.
+    """
     folder = tmp_path / "here"
     folder.mkdir()
     shutil.move(own_run, folder / "run")
     shutil.copytree(chain.images, folder / "photos")
+    shutil.copytree(chain.tables, folder / "latency_tables")
+    for words in commands("edgewright"):
+        for path in (Path(word) for word in words if word.startswith("latency_tables/")):
+            (device,) = (key for key, name in DEVICES.items() if name == path.parent.name)
+            shutil.copy(chain.table(device), folder / path)
     monkeypatch.chdir(folder)
     return folder
 
 
+def in_seconds(words):
+    """Return a command on the tiny space instead of one whose profile takes minutes."""
+    return [f"{SPACE}:{len(CLASSES)}" if word == "mobilenetv3-w1.0" else word for word in words]
+
+
 def test_the_cheap_commands_run_as_they_are_written(here, capfd):
-    ran = [words for words in commands("edgewright") if words[0] in CHEAP and REMOTE not in words]
+    ran = [in_seconds(words) for words in commands("edgewright") if words[0] in CHEAP and REMOTE not in words]
     assert {words[0] for words in ran} == set(CHEAP)
     for words in ran:
         assert run(words) == 0, f"{joined(words)}: {capfd.readouterr().err}"
@@ -140,6 +155,41 @@ def test_the_chain_runs_as_it_is_written(here, capfd):
     (block,) = (block for _, block in BLOCK.findall(README) if "\nedgewright train" in block)
     for words in commands("edgewright", f"```\n{block}```"):
         assert run(words) == 0, f"{joined(words)}: {capfd.readouterr().err}"
+
+
+def python_block(*changes):
+    """Return the README's example of the API, other classes and ``changes`` put in; each must be there."""
+    (block,) = (block for language, block in BLOCK.findall(README) if language.strip() == "python")
+    for before, after in (("n_classes=10", f"n_classes={len(CLASSES)}"), *changes):
+        assert before in block, f"the README's Python no longer says {before!r}"
+        block = block.replace(before, after)
+    return block
+
+
+def perform(block):
+    """Run what a reader would paste, and return what it leaves in its names."""
+    names = {}
+    exec(compile(block, "README.md", "exec"), names)
+    return names
+
+
+def test_the_python_runs_on_a_smaller_space(here):
+    shutil.rmtree(here / "run")
+    perform(
+        python_block(
+            ("mobilenetv3-small-image@24+32", SPACE),
+            ('"photos", run)', '"photos", run, ew.TrainConfig(epochs=2, batch_size=16, threads=1))'),
+            ("evaluations=200", "evaluations=16"),
+        )
+    )
+    assert (here / "run" / "report.html").is_file()
+
+
+@pytest.mark.slow
+def test_the_python_runs_as_it_is_written(here):
+    shutil.rmtree(here / "run")
+    perform(python_block())
+    assert (here / "run" / "report.html").is_file()
 
 
 @pytest.mark.slow
