@@ -212,7 +212,7 @@ def _compiled(
         )
     except ParityError as error:
         return replace(row, parity="failed", parity_detail=str(error))
-    except MissingExtraError as error:
+    except (MissingExtraError, DeviceUnavailableError) as error:
         return replace(row, note=str(error))
     parity = compiled.parity
     return replace(
