@@ -213,6 +213,7 @@ def test_a_verification_stopped_twice_ends_with_the_files_of_an_undisturbed_one(
     assert manifests(own_run) == manifests(other), "each can be read"
 
 
+@pytest.mark.slow
 def test_a_transfer_stopped_twice_measures_only_what_is_missing(chain, tmp_path):
     model = tmp_path / "new.json"
     journal = tmp_path / ".new.journal"
