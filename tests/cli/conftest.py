@@ -1,2 +1,11 @@
-from doubles.chain_fixtures import brisk, chain, edgewright, one_thread, own_run, trained_only  # noqa: F401
+from doubles.chain_fixtures import (  # noqa: F401
+    brisk,
+    chain,
+    edgewright,
+    energy_tables,
+    one_thread,
+    own_run,
+    powered,
+    trained_only,
+)
 from doubles.ssh_fixtures import bare_python, device, device_at  # noqa: F401

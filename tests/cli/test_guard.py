@@ -196,4 +196,5 @@ def test_a_crash_shows_the_cursor_that_a_progress_bar_has_hidden(tally):
 def test_other_verbs_crash_as_they_are(tally):
     assert finish(launch("die()", tally, "front", "show")).status == -signal.SIGSEGV
     assert is_guarded(["table", "transfer", "--device", "cpu"])
+    assert is_guarded(["table", "energy", "cpu"])
     assert not is_guarded(["table", "show"])

@@ -2,11 +2,17 @@
 
 import os
 import shutil
+from dataclasses import replace
 
 import pytest
 import torch
-from doubles import tiny_chain
+from doubles import sensors, tiny_chain
 from doubles.command import InProcess
+
+from edgewright.latency.encoding_predictor import judged
+from edgewright.latency.predictor import LatencyPredictor
+from edgewright.latency.table import LatencyTable
+from edgewright.pipeline.table_energy import measure_energy_model
 
 
 @pytest.fixture(scope="session")
@@ -50,6 +56,37 @@ def trained_only(chain, tmp_path):
     """A copy of the run as it was before it was searched."""
     ignore = shutil.ignore_patterns("searches", "artifacts", "report.html")
     return shutil.copytree(chain.run, tmp_path / "trained", ignore=ignore)
+
+
+@pytest.fixture(scope="session")
+def energy_tables(chain, tmp_path_factory):
+    """The session's tables, and an energy model of ``cpu`` that was measured, then made quiet: 5 W."""
+    folder = tmp_path_factory.mktemp("energy")
+    tables = shutil.copytree(chain.tables, folder / "tables")
+    with sensors.powered(folder / "root") as root, pytest.MonkeyPatch.context() as patch:
+        sensors.reading(patch, root)
+        made = measure_energy_model("cpu", chain.space, samples=10, validate=5, tables=tables)
+    table = LatencyPredictor(LatencyTable.load(chain.table("cpu")), chain.space)
+    quiet = [
+        replace(
+            record,
+            visits=tuple(
+                replace(visit, energy_mj=5 * table.predict_one(record.architecture))
+                for visit in record.visits
+            ),
+        )
+        for record in made.model.networks
+    ]
+    judged(replace(made.model, networks=tuple(quiet)), chain.space).save(made.path)
+    return tables
+
+
+@pytest.fixture
+def powered(tmp_path, monkeypatch):
+    """Give this process a sensor that counts 5 W while the test runs; the tree that stands for ``/``."""
+    with sensors.powered(tmp_path / "root") as root:
+        sensors.reading(monkeypatch, root, modules=("latency.runner", "pipeline.bench"))
+        yield root
 
 
 @pytest.fixture

@@ -2,7 +2,15 @@ import tomllib
 from pathlib import Path
 
 import pytest
-from doubles.chain_fixtures import brisk, chain, one_thread, own_run, trained_only  # noqa: F401
+from doubles.chain_fixtures import (  # noqa: F401
+    brisk,
+    chain,
+    energy_tables,
+    one_thread,
+    own_run,
+    powered,
+    trained_only,
+)
 from doubles.ssh_fixtures import bare_python, device, device_at  # noqa: F401
 
 

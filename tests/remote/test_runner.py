@@ -92,6 +92,14 @@ def test_energy_is_told_by_sensor_or_with_the_reason_why_it_is_not(device, runne
     assert bool(found.energy) != bool(found.reason)
 
 
+def test_sensors_are_named_before_anything_is_sent(runner, monkeypatch):
+    names, reason = runner.sensors()
+    assert bool(names) != bool(reason)
+    monkeypatch.setattr(runner, "_ask", lambda method: {"names": [3]})
+    with pytest.raises(DeviceUnavailableError, match="sent a list of sensors that makes no sense"):
+        runner.sensors()
+
+
 @pytest.mark.parametrize(
     "change",
     [{"load_ms": None}, {"load_ms": -1.0}, {"memory_bytes": "2 MB"}, {"n_loads": 1.5}, {"colour": 1}],

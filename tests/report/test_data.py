@@ -21,6 +21,11 @@ def test_violation_says_by_how_much() -> None:
     assert over.violations == ("measured 5 ms, budget 4 ms (25.0 % over)",)
 
 
+def test_energy_is_held_against_its_own_budget() -> None:
+    assert finalist(energy_mj=19.0, energy_budget_mj=20.0).verdict == "met"
+    assert finalist(energy_mj=21.0, energy_budget_mj=20.0).violations == ("takes 21 mJ, budget 20 mJ",)
+
+
 @pytest.mark.parametrize(
     "changes",
     [
@@ -28,6 +33,7 @@ def test_violation_says_by_how_much() -> None:
         {"parity": "failed", "parity_detail": "top-1 agreement 0.4"},
         {"faults": ("accuracy fell by 9 points",)},
         {"parity": "failed", "measured_ms": None},
+        {"energy_mj": 21.0, "energy_budget_mj": 20.0},
     ],
 )
 def test_any_failure_makes_the_verdict_violated(changes: dict[str, object]) -> None:
@@ -41,6 +47,7 @@ def test_any_failure_makes_the_verdict_violated(changes: dict[str, object]) -> N
         {"measured_ms": math.nan},
         {"parity": "not verified"},
         {"size_budget_bytes": 2e6, "size_bytes": None},
+        {"energy_budget_mj": 20.0},
     ],
 )
 def test_what_was_not_measured_is_never_met(changes: dict[str, object]) -> None:

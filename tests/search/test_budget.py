@@ -32,6 +32,10 @@ def test_the_documented_example_is_read_in_base_units():
         ("macs=1.2G", 1.2e9),
         ("params=20k", 20e3),
         ("raspberry-pi-4=60ms", 60.0),
+        ("cpu.energy=20mJ", 20.0),
+        ("cpu.energy<=500uJ", 0.5),
+        ("cpu.energy=500µJ", 0.5),
+        ("raspberry-pi-4.energy=1.5J", 1500.0),
     ],
 )
 def test_every_unit_is_read(text, limit):
@@ -64,6 +68,16 @@ def test_an_error_cannot_be_held_before_it_is_evaluated(name, devices):
         ("error=101%", "at most 1 or 100%, got 101%"),
         ("error=0%", "above 0"),
         ("cpu=4%", "units us, µs, ms, s, got %"),
+        ("cpu.energy=4ms", "'cpu.energy' takes the units uJ, µJ, mJ, J, got ms"),
+        ("cpu.energy=4", "'cpu.energy' takes the units uJ, µJ, mJ, J, got none"),
+        ("cpu.energy=4kJ", "got kJ"),
+        ("cpu.energy=0mJ", "'cpu.energy' must be above 0"),
+        ("cpu=4mJ", "'cpu' takes the units us, µs, ms, s, got mJ"),
+        ("size.energy=4mJ", "unknown name 'size.energy'"),
+        ("gpu.energy=4mJ", r"unknown name 'gpu.energy' \(known: .*DEVICE.energy"),
+        ("cpu.power=4mJ", "unknown name 'cpu.power'"),
+        (".energy=4mJ", "is not NAME=VALUE"),
+        ("energy=4mJ", "write DEVICE.energy.*edgewright table energy DEVICE --space SPACE"),
     ],
 )
 def test_what_is_no_share(text, fault):
@@ -120,7 +134,7 @@ def test_any_text_is_read_or_refused_with_a_budget_error(text):
 
 
 @given(
-    name=st.sampled_from(["cpu", "size", "macs", "params"]),
+    name=st.sampled_from(["cpu", "size", "macs", "params", "cpu.energy"]),
     limit=st.floats(1e-2, 1e12, allow_nan=False).map(lambda v: float(f"{v:.3g}")),
 )
 def test_a_printed_budget_reads_back(name, limit):
@@ -130,6 +144,7 @@ def test_a_printed_budget_reads_back(name, limit):
 
 def test_costs_are_shown_with_a_readable_unit():
     assert format_cost("cpu", 2.3149) == "2.315 ms"
+    assert format_cost("cpu.energy", 20.0) == "20 mJ"
     assert format_cost("size", 1_800_000) == "1.8 MB"
     assert format_cost("macs", 30e6) == "30 M"
     assert format_cost("params", 12.0) == "12"

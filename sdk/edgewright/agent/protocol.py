@@ -10,6 +10,7 @@ Format history:
 * protocol 2: ``footprint`` and ``energy`` tell what an artifact takes besides time.
 * protocol 3: ``affinity`` in a request pins what it measures to processors, which an older agent would not
   do and not say. Measurements come with what disturbed their samples and how the device was meanwhile.
+  ``sensors`` names what ``energy`` would read.
 """
 
 from __future__ import annotations

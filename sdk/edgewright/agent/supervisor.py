@@ -40,7 +40,7 @@ from edgewright.agent.store import Store, full
 from edgewright.errors import SDKError
 
 _MEASURING = ("wait", "outputs", "measure_alone", "measure_turns", "footprint", "energy", "install")
-_WORK = ("describe", "probe", "conditions", *_MEASURING)
+_WORK = ("describe", "probe", "conditions", "sensors", *_MEASURING)
 _NEEDS_LOCK = ("put", "clean", *_MEASURING)
 
 

@@ -39,6 +39,7 @@ class Worker:
             "measure_alone": self._measure_alone,
             "measure_turns": self._measure_turns,
             "footprint": self._footprint,
+            "sensors": self._sensors,
             "energy": self._energy,
             "install": self._install,
         }
@@ -142,6 +143,9 @@ class Worker:
         runner, artifact = self._runner(params), self._path(params["artifact"])
         self.note("loading it in a fresh process")
         return cast(Message, runner.footprint(artifact).to_json())
+
+    def _sensors(self, params: Message) -> Message:
+        return cast(Message, self._runner(params).sensors().to_json())
 
     def _energy(self, params: Message) -> Message:
         runner, artifact = self._runner(params), self._path(params["artifact"])

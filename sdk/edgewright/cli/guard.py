@@ -24,7 +24,7 @@ from contextlib import suppress
 from edgewright.errors import RuntimeFailureError
 
 # Verbs that run models in this process and go on where they stopped.
-VERBS = (("profile",), ("table", "transfer"), ("demo",))
+VERBS = (("profile",), ("table", "transfer"), ("table", "energy"), ("demo",))
 # As many as five things that crash every time, visited in any order, can take before one of them has
 # had its three (edgewright.latency.ledger).
 MAX_DEATHS = 12

@@ -17,14 +17,15 @@ def search(
     budget: Annotated[
         str,
         typer.Option(
-            help="Hard limits: DEVICE=TIME, size=BYTES, macs=COUNT, params=COUNT; e.g. 'cpu=4ms,size=2MB'."
+            help="Hard limits: DEVICE=TIME, DEVICE.energy=ENERGY, size=BYTES, macs=COUNT, params=COUNT; e.g. "
+            "'cpu=4ms,size=2MB,cpu.energy=20mJ'."
         ),
     ] = "",
     objectives: Annotated[
         str,
         typer.Option(
-            help="More to minimise beside the error and the budgets' devices: devices, params, macs, size, "
-            "adversarial-error."
+            help="More to minimise beside the error and the budgets' devices: devices, DEVICE.energy, "
+            "params, macs, size, adversarial-error."
         ),
     ] = "",
     epsilon: Annotated[
@@ -95,7 +96,7 @@ def search(
     z: Annotated[
         float,
         typer.Option(
-            min=0.0, max=10.0, help="Standard deviations of the predicted latency that a budget is held with."
+            min=0.0, max=10.0, help="Standard deviations of the prediction that a budget is held with."
         ),
     ] = 1.96,
     workers: Annotated[

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from edgewright.cli import table_assets, table_transfer
+from edgewright.cli import table_assets, table_energy, table_transfer
 from edgewright.cli.console import Console
 from edgewright.cli.options import AsJson
 from edgewright.cli.table_precision import precision
@@ -67,3 +67,4 @@ app.command("import")(table_assets.import_)
 app.command("export")(table_assets.export)
 app.command("plot")(table_assets.plot)
 app.command("transfer")(table_transfer.transfer)
+app.command("energy")(table_energy.energy)

@@ -61,6 +61,32 @@ class Found(NamedTuple):
     reason: str
 
 
+class SensorNames(NamedTuple):
+    """The energy sensors of a machine as another one hears of them.
+
+    Attributes:
+        names: of those that can be read, the one that stands for the machine first.
+        reason: why there is none; empty where there is one.
+    """
+
+    names: tuple[str, ...]
+    reason: str
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the fields as JSON values."""
+        return {"names": list(self.names), "reason": self.reason}
+
+    @classmethod
+    def from_json(cls, data: Any) -> SensorNames:
+        """Return what ``to_json`` described. Raises ``ValueError`` where it is none."""
+        names, reason = (data.get("names"), data.get("reason")) if isinstance(data, dict) else (None, None)
+        if not (isinstance(names, list) and all(isinstance(name, str) and name for name in names)):
+            raise ValueError(f"sensors are a list of names, got {data!r:.80}")
+        if not isinstance(reason, str) or bool(reason) == bool(names):
+            raise ValueError("there is either a sensor or a reason why there is none")
+        return cls(tuple(names), reason)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Energy:
     """What an inference took of one sensor's energy.

@@ -1,6 +1,6 @@
-"""Predicted latency of any network of a space, from whole networks that were measured.
+"""Predicted latency or energy of any network of a space, from whole networks that were measured.
 
-The prior of a device is a Gaussian process of the logarithm of the latency
+The prior of a device is a Gaussian process of the logarithm of either
 (:mod:`edgewright.regression.transfer`): around what other devices' tables say of a network, if there
 are any, and smooth in its encoding. The measured networks make it a posterior.
 """
@@ -9,13 +9,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from typing import TypeVar
 
 import numpy as np
 
 from edgewright.errors import MissingEntryError, TableError
 from edgewright.latency.encoding_features import EncodingFeatures
 from edgewright.latency.few_shot import log_normal
-from edgewright.latency.model import LatencyModel, SourceCosts
+from edgewright.latency.model import LatencyModel, NetworkModel, SourceCosts
 from edgewright.latency.predictor import NEVER_MS, LatencyPredictor
 from edgewright.latency.records import NetworkRecord
 from edgewright.latency.table import LatencyTable
@@ -40,6 +41,7 @@ SPREAD = 1.5  # of a weight's logarithm, before the device is seen
 NEAR = 0.999
 MIN_TASK = 10  # networks that a source table must hold to say how far it follows the others
 MIN_FIT = 2
+_Model = TypeVar("_Model", bound=NetworkModel)
 
 
 class SourceModel:
@@ -73,7 +75,9 @@ class SourceModel:
 
 
 class EncodingPredictor:
-    """Predicts from a :class:`~edgewright.latency.model.LatencyModel`, as a table's predictor does.
+    """Predicts from a :class:`~edgewright.latency.model.NetworkModel`, as a table's predictor does.
+
+    The methods whose names end in ``_ms`` are of latency models.
 
     Args:
         model: of the device; may be that of a wider space.
@@ -84,7 +88,7 @@ class EncodingPredictor:
         TableError: it holds too few.
     """
 
-    def __init__(self, model: LatencyModel, space: Space) -> None:
+    def __init__(self, model: NetworkModel, space: Space) -> None:
         self.model, self.space = model, space
         self._own, self._resolutions = _own_space(model, space)
         self._features = EncodingFeatures(self._own)
@@ -95,15 +99,25 @@ class EncodingPredictor:
                 f"{model.described()} holds {len(fitted)} networks, at least {MIN_FIT} are needed"
             )
         self._measured = np.stack([self._own.encode(record.architecture) for record in fitted])
-        y = np.log([record.measurement.median_ms for record in fitted])
+        y = np.log([record.value for record in fitted])
         self.posterior = Posterior(self._points(self._measured), y, np.array(model.weights), spread=SPREAD)
 
     def predict(self, X: IntArray) -> Prediction:
-        """Return the latency of encodings ``(n, n_var)`` in ms and its deviation, ``(n,)`` each."""
+        """Return the model's quantity for encodings ``(n, n_var)`` and its deviation, ``(n,)`` each.
+
+        In the unit of its records' values: ms of a latency, mJ of an energy.
+        """
         X = np.asarray(X)
         if self._resolutions is not None:
             X = np.concatenate([self._resolutions[X[:, :1]], X[:, 1:]], axis=1)
         return log_normal(self.posterior.predict(self._points(X)))
+
+    def at_most(self, X: IntArray, z: float) -> FloatArray:
+        """Return ``mean + z·std``, ``(n,)``: what to hold against a budget."""
+        found = self.predict(X)
+        assert found.std is not None
+        total: FloatArray = found.mean + z * found.std
+        return total
 
     def predict_ms(self, X: IntArray) -> FloatArray:
         """Return the latency of encodings ``(n, n_var)`` as ``(n,)``."""
@@ -116,17 +130,14 @@ class EncodingPredictor:
         return std
 
     def at_most_ms(self, X: IntArray, z: float) -> FloatArray:
-        """Return ``mean + z·std``, ``(n,)``: what to hold against a budget."""
-        found = self.predict(X)
-        assert found.std is not None
-        total: FloatArray = found.mean + z * found.std
-        return total
+        """Return :meth:`at_most` of a latency, ``(n,)``."""
+        return self.at_most(X, z)
 
     def predict_one(self, arch: Architecture) -> float:
         """Return the latency of one architecture. Raises ``ArchitectureError``."""
         return float(self.predict_ms(self.space.encode(arch)[None])[0])
 
-    def rough_ms(self, X: IntArray) -> FloatArray:
+    def rough(self, X: IntArray) -> FloatArray:
         """Return what the sources say on average, or the arithmetic where there are none, scaled, ``(n,)``.
 
         The scale is the median over the measured networks: what is known without any learning.
@@ -199,7 +210,7 @@ def prior_of(
     return Frame.of(F, Z, features.groups), learn_weights(tasks, centre, SPREAD)
 
 
-def model_covers(model: LatencyModel, space: Space) -> bool:
+def model_covers(model: NetworkModel, space: Space) -> bool:
     """Return whether every network of ``space`` is one of the model's space."""
     try:
         _own_space(model, space)
@@ -208,22 +219,25 @@ def model_covers(model: LatencyModel, space: Space) -> bool:
     return True
 
 
-def judged(model: LatencyModel, space: Space) -> LatencyModel:
+def judged(model: _Model, space: Space) -> _Model:
     """Return the model with its error on its own networks: each from the others, and the held-out ones."""
     predictor = EncodingPredictor(model, space)
     fitted = [record for record in model.networks if record.role == "fit"]
     held_out = [record for record in model.networks if record.role == "validate"]
-    y = np.array([record.measurement.median_ms for record in fitted])
+    y = np.array([record.value for record in fitted])
     alone = log_normal(predictor.posterior.leave_one_out()).mean
     model = replace(model, leave_one_out_percent=float(np.abs(alone / y - 1).mean() * 100))
     if not held_out:
         return replace(model, validation=None)
     X = np.stack([space.encode(record.architecture) for record in held_out])
     found = predictor.predict(X)
-    measured = np.array([record.measurement.median_ms for record in held_out])
-    raw = predictor.rough_ms(X)
+    measured = np.array([record.value for record in held_out])
+    raw = predictor.rough(X)
     architectures = [record.architecture for record in held_out]
-    return replace(model, validation=validate(architectures, measured, found.mean, raw, found.std))
+    validation = validate(architectures, measured, found.mean, raw, found.std)
+    if not isinstance(model, LatencyModel):  # the worst networks are told in ms
+        validation = replace(validation, worst=())
+    return replace(model, validation=validation)
 
 
 def _is_in(space: Space, record: NetworkRecord) -> bool:
@@ -234,7 +248,7 @@ def _is_in(space: Space, record: NetworkRecord) -> bool:
     return True
 
 
-def _own_space(model: LatencyModel, space: Space) -> tuple[Space, IntArray | None]:
+def _own_space(model: NetworkModel, space: Space) -> tuple[Space, IntArray | None]:
     """Return the space that a model was made for, and its index of each resolution of ``space``.
 
     Raises:
@@ -246,7 +260,7 @@ def _own_space(model: LatencyModel, space: Space) -> tuple[Space, IntArray | Non
     from edgewright.spaces.registry import find_space
 
     own = find_space(model.space_name)
-    mend = f"make one with `edgewright table transfer --device {model.device} --space '{space.name}'`"
+    mend = f"make one with `{model.command(space.name)}`"
     if (
         own.digest != model.space_digest
         or not isinstance(space, MobileSpace)

@@ -1,8 +1,9 @@
-"""Latency models: what was measured of whole networks on a device, and what is known from others.
+"""Models of whole networks: what was measured of them on a device, and what latency tables say of them.
 
 A latency table holds operators; a model holds whole networks alone, so it needs no more of a device
 than that it runs them, and a dozen of them where other devices' tables stand behind it
-(:mod:`edgewright.latency.encoding_predictor` predicts from it).
+(:mod:`edgewright.latency.encoding_predictor` predicts from it). What a model is of is its class's:
+latency here, energy in :mod:`edgewright.latency.energy_model`.
 
 Format history of ``latency_tables/<device>/<space>-<runtime>-<precision>.model.json``:
 
@@ -18,10 +19,11 @@ from __future__ import annotations
 
 import json
 import math
+from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar, Protocol, TypeVar
 
 import numpy as np
 
@@ -32,11 +34,37 @@ from edgewright.files import digest_of, read_json, write_text
 from edgewright.latency.records import NetworkRecord
 from edgewright.latency.validation import Validation
 from edgewright.regression.transfer import Frame
+from edgewright.spaces.architecture import Architecture
 
-SCHEMA = 2
-READ = (1, 2)  # schemas that can be read
-KIND = "latency model"
-MEND = "make it again with `edgewright table transfer`"
+_Model = TypeVar("_Model", bound="NetworkModel")
+
+
+class MeasuredNetwork(Protocol):
+    """A whole network that was measured."""
+
+    @property
+    def architecture(self) -> Architecture:
+        """The network."""
+        ...
+
+    @property
+    def role(self) -> str:
+        """``fit`` if the model learns from it, ``validate`` if it judges."""
+        ...
+
+    @property
+    def value(self) -> float:
+        """What the model predicts of it, above 0."""
+        ...
+
+    @property
+    def noisy(self) -> bool:
+        """Whether its own measurement is."""
+        ...
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the fields as JSON values."""
+        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,10 +87,14 @@ class SourceCosts:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class LatencyModel:
+class NetworkModel(ABC):
     """Whole networks of a space as one device, runtime and precision run them.
 
     Attributes:
+        kind: what its files call it.
+        schemas: of its files that can be read, the one that is written last.
+        verb: the command that makes one.
+        further_keys: fields that its files hold as they are, beside those that all hold.
         device: name of the profile.
         runtime: key of the backend registry.
         runtime_version: package and version.
@@ -88,6 +120,11 @@ class LatencyModel:
         path: file it was read from or saved to.
     """
 
+    kind: ClassVar[str]
+    schemas: ClassVar[tuple[int, ...]]
+    verb: ClassVar[str]
+    further_keys: ClassVar[tuple[str, ...]] = ()
+
     device: str
     runtime: str
     runtime_version: str
@@ -104,13 +141,22 @@ class LatencyModel:
     edgewright_version: str
     seconds: float
     settings: Mapping[str, str | int | float]
-    networks: tuple[NetworkRecord, ...]
+    networks: tuple[MeasuredNetwork, ...]
     sources: tuple[SourceCosts, ...]
     frame: Frame
     weights: tuple[float, ...]
     leave_one_out_percent: float | None = None
     validation: Validation | None = None
     path: Path | None = None
+
+    @classmethod
+    @abstractmethod
+    def read_record(cls, data: Mapping[str, Any]) -> MeasuredNetwork:
+        """Return the network that its ``to_json`` described. Raises ``ValueError`` where it is none."""
+
+    @abstractmethod
+    def command(self, space: str | None = None) -> str:
+        """Return the command that makes one of the same device, of ``space`` where one is given."""
 
     @property
     def table_id(self) -> str:
@@ -132,8 +178,7 @@ class LatencyModel:
         if differences and not allow_foreign:
             raise ForeignTableError(
                 f"{self.described()} was measured on another machine ({'; '.join(differences)}); "
-                f"measure this one with `edgewright table transfer --device {self.device} --again`, or use "
-                "it as it is with --allow-foreign"
+                f"measure this one with `{self.command()} --again`, or use it as it is with --allow-foreign"
             )
 
     def require_runtime(self, version: str, *, allow_foreign: bool = False) -> None:
@@ -141,19 +186,18 @@ class LatencyModel:
         if version != self.runtime_version and not allow_foreign:
             raise ForeignTableError(
                 f"{self.described()} was measured with {self.runtime_version}, installed is {version}; "
-                f"measure anew with `edgewright table transfer --device {self.device} --again`, or use it as "
-                "it is with --allow-foreign"
+                f"measure anew with `{self.command()} --again`, or use it as it is with --allow-foreign"
             )
 
     def described(self) -> str:
         """Return what a message calls it."""
-        return f"the latency model of {self.device!r}" + (f" ({self.path})" if self.path else "")
+        return f"the {self.kind} of {self.device!r}" + (f" ({self.path})" if self.path else "")
 
     def summary(self) -> dict[str, Any]:
         """Return the main facts as JSON values, for a terminal."""
         roles = [record.role for record in self.networks]
         return {
-            "kind": KIND,
+            "kind": self.kind,
             "table_id": self.table_id,
             "device": self.device,
             "runtime": self.runtime_version,
@@ -165,7 +209,7 @@ class LatencyModel:
             "emulated": self.fingerprint.emulated,
             "n_fit": roles.count("fit"),
             "n_validate": roles.count("validate"),
-            "n_noisy": sum(record.measurement.verdict == "noisy" for record in self.networks),
+            "n_noisy": sum(record.noisy for record in self.networks),
             "sources": [f"{s.device} ({s.runtime}, {s.precision})" for s in self.sources],
             "seconds": self.seconds,
             "error": None if math.isnan(self.error) else self.error,
@@ -173,7 +217,7 @@ class LatencyModel:
             "validation": self.validation.to_json() if self.validation else None,
         }
 
-    def save(self, path: Path) -> LatencyModel:
+    def save(self: _Model, path: Path) -> _Model:
         """Write the model atomically; return it with its ``path``. Raises ``StorageError``."""
         value = _content(self)
         value["digest"] = digest_of(value)
@@ -182,38 +226,70 @@ class LatencyModel:
         return replace(self, path=path)
 
     @classmethod
-    def load(cls, path: Path) -> LatencyModel:
+    def load(cls: type[_Model], path: Path) -> _Model:
         """Read a model. Raises ``TableError`` that says what is wrong with the file."""
-        data = read_json(path, what="latency model", mend=MEND, error=TableError)
-        if not isinstance(data, dict) or data.get("kind") != KIND or data.get("schema") not in READ:
-            raise TableError(f"{path} is no latency model of schema {' or '.join(map(str, READ))}; {MEND}")
-        wanted = {*_content_keys(), "digest"}
+        mend = f"make it again with `{cls.verb}`"
+        data = read_json(path, what=cls.kind, mend=mend, error=TableError)
+        if (
+            not isinstance(data, dict)
+            or data.get("kind") != cls.kind
+            or data.get("schema") not in cls.schemas
+        ):
+            known = " or ".join(map(str, cls.schemas))
+            raise TableError(f"{path} is no {cls.kind} of schema {known}; {mend}")
+        wanted = {*_KEYS, *cls.further_keys, "digest"}
         faults = [f"missing key {key!r}" for key in sorted(wanted - data.keys())]
         faults += [f"unknown key {key!r}" for key in sorted(data.keys() - wanted)]
         if not faults and not _is_signed(data):
             faults = ["it was edited or damaged after it was written (its digest does not match)"]
         if faults:
-            raise TableError(f"latency model {path}: {'; '.join(faults[:5])}; {MEND}")
+            raise TableError(f"{cls.kind} {path}: {'; '.join(faults[:5])}; {mend}")
         try:
-            return replace(_model_from(data), path=path)
+            return replace(_model_from(cls, data), path=path)
         except (SDKError, TypeError, ValueError, KeyError, AttributeError) as error:
-            raise TableError(f"latency model {path} cannot be read: {error}; {MEND}") from error
+            raise TableError(f"{cls.kind} {path} cannot be read: {error}; {mend}") from error
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LatencyModel(NetworkModel):
+    """The latency of whole networks; the records' values are medians in ms."""
+
+    kind: ClassVar[str] = "latency model"
+    schemas: ClassVar[tuple[int, ...]] = (1, 2)
+    verb: ClassVar[str] = "edgewright table transfer"
+
+    networks: tuple[NetworkRecord, ...]
+
+    @classmethod
+    def read_record(cls, data: Mapping[str, Any]) -> NetworkRecord:
+        """Return the network that its ``to_json`` described. Raises ``TableError`` for absurd samples."""
+        return NetworkRecord.from_json(data)
+
+    def command(self, space: str | None = None) -> str:
+        """Return the command that makes one of the same device, of ``space`` where one is given."""
+        return f"{self.verb} --device {self.device}" + (f" --space '{space}'" if space else "")
+
+
+def kind_of(path: Path) -> str:
+    """Return what model a file says it is, whole or not: ``latency model``; empty where it says nothing."""
+    try:
+        data = json.loads(path.read_text("utf-8"))
+    except (OSError, ValueError, RecursionError):
+        return ""
+    kind = data.get("kind") if isinstance(data, dict) else None
+    return kind if isinstance(kind, str) and kind.endswith(" model") else ""
 
 
 def is_model(path: Path) -> bool:
     """Return whether a file says that it is a latency model, whole or not."""
-    try:
-        data = json.loads(path.read_text("utf-8"))
-    except (OSError, ValueError, RecursionError):
-        return False
-    return isinstance(data, dict) and data.get("kind") == KIND
+    return kind_of(path) == LatencyModel.kind
 
 
-def _content(model: LatencyModel) -> dict[str, Any]:
+def _content(model: NetworkModel) -> dict[str, Any]:
     frame = model.frame
     return {
-        "schema": SCHEMA,
-        "kind": KIND,
+        "schema": model.schemas[-1],
+        "kind": model.kind,
         "device": model.device,
         "runtime": model.runtime,
         "runtime_version": model.runtime_version,
@@ -253,16 +329,16 @@ def _content(model: LatencyModel) -> dict[str, Any]:
         "weights": list(model.weights),
         "leave_one_out_percent": model.leave_one_out_percent,
         "validation": model.validation.to_json() if model.validation else None,
+        **{name: getattr(model, name) for name in model.further_keys},
     }
 
 
-def _content_keys() -> tuple[str, ...]:
-    return (
-        *("schema", "kind", "device", "runtime", "runtime_version", "runtime_conditions", "precision"),
-        *("threads", "space", "space_version", "space_digest", "fingerprint", "conditions_before"),
-        *("conditions_after", "created_utc", "edgewright_version", "seconds", "settings", "networks"),
-        *("sources", "frame", "weights", "leave_one_out_percent", "validation"),
-    )
+_KEYS = (
+    *("schema", "kind", "device", "runtime", "runtime_version", "runtime_conditions", "precision"),
+    *("threads", "space", "space_version", "space_digest", "fingerprint", "conditions_before"),
+    *("conditions_after", "created_utc", "edgewright_version", "seconds", "settings", "networks"),
+    *("sources", "frame", "weights", "leave_one_out_percent", "validation"),
+)
 
 
 def _is_signed(data: Mapping[str, Any]) -> bool:
@@ -272,7 +348,7 @@ def _is_signed(data: Mapping[str, Any]) -> bool:
         return False
 
 
-def _model_from(data: Mapping[str, Any]) -> LatencyModel:
+def _model_from(cls: type[_Model], data: Mapping[str, Any]) -> _Model:
     frame = data["frame"]
     arrays = {
         name: np.array(frame[name], dtype=np.float64)
@@ -280,8 +356,8 @@ def _model_from(data: Mapping[str, Any]) -> LatencyModel:
     }
     found = data["validation"]
     plain = ("device", "runtime", "runtime_version", "runtime_conditions", "precision", "threads")
-    return LatencyModel(
-        **{name: data[name] for name in plain},
+    return cls(
+        **{name: data[name] for name in (*plain, *cls.further_keys)},
         space_name=data["space"],
         space_version=data["space_version"],
         space_digest=data["space_digest"],
@@ -292,7 +368,7 @@ def _model_from(data: Mapping[str, Any]) -> LatencyModel:
         edgewright_version=data["edgewright_version"],
         seconds=data["seconds"],
         settings=data["settings"],
-        networks=tuple(map(NetworkRecord.from_json, data["networks"])),
+        networks=tuple(map(cls.read_record, data["networks"])),
         sources=tuple(
             SourceCosts(**{**item, "costs_ms": tuple(map(float, item["costs_ms"]))})
             for item in data["sources"]

@@ -73,6 +73,16 @@ class NetworkRecord:
     measurement: Measurement
     role: str
 
+    @property
+    def value(self) -> float:
+        """Median latency in ms: what a model predicts."""
+        return self.measurement.median_ms
+
+    @property
+    def noisy(self) -> bool:
+        """Whether its own measurement is."""
+        return self.measurement.verdict == "noisy"
+
     def to_json(self) -> dict[str, Any]:
         """Return the fields as JSON values."""
         return {

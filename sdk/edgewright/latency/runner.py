@@ -20,7 +20,7 @@ from edgewright.backends.artifact import random_feeds
 from edgewright.backends.base import Runtime
 from edgewright.devices.affinity import pinned
 from edgewright.devices.conditions import Conditions
-from edgewright.devices.energy import Metered, find_sensors, measure_energy
+from edgewright.devices.energy import Metered, SensorNames, find_sensors, measure_energy
 from edgewright.devices.probe import Fingerprint
 from edgewright.devices.throttle import Snapshot, changed
 from edgewright.errors import (
@@ -181,6 +181,14 @@ class Runner(Protocol):
         Raises:
             RuntimeFailureError: the runtime refuses it, takes its process down, or is too slow.
             DeviceUnavailableError, StorageError: the machine cannot be asked.
+        """
+        ...
+
+    def sensors(self) -> SensorNames:
+        """Return the names of the machine's energy sensors, or why it has none.
+
+        Raises:
+            DeviceUnavailableError: the machine cannot be asked.
         """
         ...
 
@@ -363,6 +371,11 @@ class LocalRunner:
         """Return what an artifact costs besides time; see :meth:`Runner.footprint`."""
         with pinned(self._affinity):
             return measure_footprint(artifact, self.name, threads=self._threads)
+
+    def sensors(self) -> SensorNames:
+        """Return the names of this machine's energy sensors; see :meth:`Runner.sensors`."""
+        sensors, reason = find_sensors()
+        return SensorNames(tuple(sensor.name for sensor in sensors), reason)
 
     def energy(self, artifact: Path) -> Metered:
         """Return the energy of an inference by sensor; see :meth:`Runner.energy`."""

@@ -9,19 +9,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 import edgewright
 from edgewright.devices.conditions import Conditions, now_utc
+from edgewright.devices.probe import Fingerprint
 from edgewright.errors import RuntimeFailureError, UsageError
 from edgewright.latency.encoding_features import EncodingFeatures
 from edgewright.latency.encoding_predictor import SourceModel, judged, prior_of, source_costs
-from edgewright.latency.journal import Journal
-from edgewright.latency.model import LatencyModel, SourceCosts
+from edgewright.latency.journal import Journal, Record
+from edgewright.latency.model import LatencyModel, MeasuredNetwork, SourceCosts
 from edgewright.latency.profile_run import ProfileRun, Report
 from edgewright.latency.sampling import NetworkSample, sample_networks
 from edgewright.latency.table import LatencyTable
@@ -54,7 +56,13 @@ class Plan:
 
 
 def plan_transfer(
-    space: MobileSpace, tables: Sequence[LatencyTable], *, n_samples: int, n_validate: int, seed: int = 0
+    space: MobileSpace,
+    tables: Sequence[LatencyTable],
+    *,
+    n_samples: int,
+    n_validate: int,
+    seed: int = 0,
+    more: Sequence[SourceCosts] = (),
 ) -> Plan:
     """Return which networks to measure on a new device.
 
@@ -64,27 +72,28 @@ def plan_transfer(
         n_samples: networks that are learned from.
         n_validate: further networks that judge.
         seed: of the pool and of the networks that judge.
+        more: costs of the space's operators on devices whose tables are not at hand.
 
     Raises:
         MissingEntryError: a table does not cover the space.
         UsageError: too few samples.
         TableError: operators of the space failed on a source.
     """
-    least = MIN_SAMPLES if tables else MIN_ALONE
+    least = MIN_SAMPLES if tables or more else MIN_ALONE
     if n_samples < least or n_validate < 0:
-        behind = "other devices' tables behind them" if tables else "no other device's table behind them"
+        behind = "latency tables behind them" if tables or more else "no latency table behind them"
         raise UsageError(
             f"{n_samples} measured networks with {behind} say too little, at least {least} are needed; give "
             f"--samples {least}"
         )
     if n_samples + n_validate > POOL:
         raise UsageError(
-            f"{n_samples + n_validate} networks are more than the {POOL} that are chosen from; a table by "
-            "`edgewright profile` says more for that time"
+            f"{n_samples + n_validate} networks are more than the {POOL} that are chosen from; give fewer "
+            "with --samples and --validate"
         )
     rng = np.random.default_rng([seed, 3])
     pool = np.stack([space.encode(network.architecture) for network in sample_networks(space, POOL, 0, rng)])
-    sources = tuple(source_costs(table, space) for table in tables)
+    sources = (*(source_costs(table, space) for table in tables), *more)
     frame, weights = prior_of(space, pool, sources, tables)
     points = frame.points(EncodingFeatures(space)(pool), SourceModel(space, sources)(pool))
     chosen = choose(points, weights, n_samples)
@@ -125,19 +134,7 @@ def measure_transfer(
     """
     runner = target.runner
     fingerprint = runner.fingerprint()
-    identity = {
-        **({"affinity": list(runner.affinity)} if runner.affinity else {}),
-        "device": target.device,
-        "space digest": space.digest,
-        "machine": fingerprint.digest,
-        "runtime": runner.version,
-        "runtime settings": dict(runner.settings()),
-        "precision": target.precision,
-        "networks": [repr(network) for network in plan.networks],
-        "seed": seed,
-        "settings": asdict(config),
-        "edgewright": edgewright.__version__,
-    }
+    identity = identity_of(space, target, plan, fingerprint, seed) | {"settings": asdict(config)}
     facts = {"before": runner.conditions().to_json(), "created_utc": now_utc()}
     with Journal(journal, identity, facts) as log:
         run = ProfileRun(space, target, log, seed, config, progress, networks=plan.networks)
@@ -145,22 +142,10 @@ def measure_transfer(
         records = run.records()
         run.workshop.close()
         begun = log.facts
-    _require_enough(plan, run)
+    require_enough(plan, records, run.ledger.failures.values(), runner.version)
     model = LatencyModel(
-        device=target.device,
-        runtime=runner.name,
-        runtime_version=runner.version,
-        runtime_conditions=dict(runner.settings()),
-        precision=target.precision,
-        threads=runner.threads,
-        space_name=space.name,
-        space_version=space.version,
-        space_digest=space.digest,
+        **provenance(space, target, plan, begun),
         fingerprint=fingerprint,
-        conditions_before=Conditions.from_json(begun["before"]),
-        conditions_after=runner.conditions(),
-        created_utc=begun["created_utc"],
-        edgewright_version=edgewright.__version__,
         seconds=round(run.ledger.seconds, 1),
         settings={
             "seed": seed,
@@ -168,20 +153,68 @@ def measure_transfer(
             **({} if runner.gauge_ns is None else {"gauge_ns": runner.gauge_ns}),
         },
         networks=records,
-        sources=plan.sources,
-        frame=plan.frame,
-        weights=tuple(map(float, plan.weights)),
     )
     return judged(model, space)
 
 
-def _require_enough(plan: Plan, run: ProfileRun) -> None:
+def identity_of(
+    space: MobileSpace, target: Target, plan: Plan, fingerprint: Fingerprint, seed: int
+) -> dict[str, Any]:
+    """Return what must agree before what a killed run measured may be used."""
+    affinity = target.runner.affinity
+    return {
+        **({"affinity": list(affinity)} if affinity else {}),
+        "device": target.device,
+        "space digest": space.digest,
+        "machine": fingerprint.digest,
+        "runtime": target.runner.version,
+        "runtime settings": dict(target.runner.settings()),
+        "precision": target.precision,
+        "networks": [repr(network) for network in plan.networks],
+        "seed": seed,
+        "edgewright": edgewright.__version__,
+    }
+
+
+def provenance(space: MobileSpace, target: Target, plan: Plan, begun: Record) -> dict[str, Any]:
+    """Return the fields of a model that say where, by what and beside what it was measured.
+
+    Args:
+        space: of the networks.
+        target: device, runtime and how artifacts are made.
+        plan: what was measured.
+        begun: facts of the journal: conditions and time when measuring began.
+    """
+    runner = target.runner
+    return {
+        "device": target.device,
+        "runtime": runner.name,
+        "runtime_version": runner.version,
+        "runtime_conditions": dict(runner.settings()),
+        "precision": target.precision,
+        "threads": runner.threads,
+        "space_name": space.name,
+        "space_version": space.version,
+        "space_digest": space.digest,
+        "conditions_before": Conditions.from_json(begun["before"]),
+        "conditions_after": runner.conditions(),
+        "created_utc": begun["created_utc"],
+        "edgewright_version": edgewright.__version__,
+        "sources": plan.sources,
+        "frame": plan.frame,
+        "weights": tuple(map(float, plan.weights)),
+    }
+
+
+def require_enough(
+    plan: Plan, records: Sequence[MeasuredNetwork], failures: Iterable[str], version: str
+) -> None:
     """Raise ``RuntimeFailureError`` where too many networks failed to learn from the rest."""
-    n_fit = sum(record.role == "fit" for record in run.records())
+    n_fit = sum(record.role == "fit" for record in records)
     least = MIN_SAMPLES if plan.sources else MIN_ALONE
     if n_fit < least:
-        reason = next(iter(run.ledger.failures.values()), "no reason given")
+        reason = next(iter(failures), "no reason given")
         raise RuntimeFailureError(
-            f"{run.runner.version} ran {n_fit} of the networks to learn from, at least {least} are needed; "
+            f"{version} ran {n_fit} of the networks to learn from, at least {least} are needed; "
             f"the first failed because: {reason}"
         )

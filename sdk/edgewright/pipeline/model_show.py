@@ -1,4 +1,4 @@
-"""What a latency model says of itself, and whether it may be used."""
+"""What a model of latencies or energies says of itself, and whether it may be used."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any
 from edgewright.devices.profile import DeviceProfile
 from edgewright.errors import UsageError
 from edgewright.latency.encoding_predictor import EncodingPredictor
-from edgewright.latency.model import LatencyModel
+from edgewright.latency.energy_model import load_model
 from edgewright.pipeline.progress import SILENT, Progress
 from edgewright.pipeline.table_device import require_its_device
 from edgewright.pipeline.tables import emulated_lines
@@ -27,10 +27,10 @@ def describe_model(path: Path, *, by_operator: bool) -> tuple[dict[str, Any], st
         TableError: the file is faulty.
         UsageError: a network was to be broken down.
     """
-    model = LatencyModel.load(path)
+    model = load_model(path)
     if by_operator:
         raise UsageError(
-            f"{path} is a latency model, which knows whole networks and no operators; a cost is broken down "
+            f"{model.described()} knows whole networks and no operators; a cost is broken down "
             f"by a table: edgewright profile {model.device} --space '{model.space_name}'"
         )
     value = model.summary()
@@ -58,14 +58,14 @@ def validate_model(
         MissingExtraError: its runtime is not installed on the device.
         DeviceUnavailableError: the device is not attached, cannot be reached, or is being measured.
     """
-    model = LatencyModel.load(path)
+    model = load_model(path)
     wanted = find_space(space or model.space_name)
     EncodingPredictor(model, wanted)
     compared = require_its_device(model, device, progress=progress)
     found = model.validation
     value = {"table": str(path), "table_id": model.table_id, "valid": True, "space": wanted.name}
     value |= {"device": model.device, "compared_with": compared, "emulated": model.fingerprint.emulated}
-    value |= {"imported": False, "kind": "latency model", "validation": found.to_json() if found else None}
+    value |= {"imported": False, "kind": model.kind, "validation": found.to_json() if found else None}
     lines = [f"{path}: whole, unedited, of {compared}, covers {wanted.name}", *emulated_lines(model)]
     if model.leave_one_out_percent is not None:
         lines.append(f"each network from the others: {model.leave_one_out_percent:.1f} % off on average")

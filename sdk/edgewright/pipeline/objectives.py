@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -11,9 +11,18 @@ from edgewright.errors import BudgetError, ProfileError
 from edgewright.latency.breakdown import places
 from edgewright.latency.predictor import LatencyPredictor
 from edgewright.pipeline.costs import Cost, SizeCost, macs, params, size_bytes
+from edgewright.pipeline.energy_cost import EnergyCost, energy_cost
 from edgewright.pipeline.table_show import describe_operator
 from edgewright.pipeline.tables import DeviceCost, device_cost
-from edgewright.search.budget import ADVERSARIAL_ERROR, QUANTITIES, format_cost, parse_budgets
+from edgewright.search.budget import (
+    ADVERSARIAL_ERROR,
+    BARE_ENERGY,
+    ENERGY,
+    QUANTITIES,
+    device_of_energy,
+    format_cost,
+    parse_budgets,
+)
 from edgewright.search.config import Parts, Problem
 from edgewright.spaces import MobileSpace, Operator
 from edgewright.spaces.architecture import IntArray
@@ -33,6 +42,7 @@ class Objectives:
         asked: the user's budgets, in base units.
         bounds: what budgets of devices are held against: predictions and their uncertainty.
         devices: by the name that the user gave.
+        energies: of devices, by the name that the user gave: ``cpu.energy``.
         parts: operators of what is limited, as far as they are known.
         attack: under which ``adversarial-error`` is evaluated and minimised; None is none.
     """
@@ -42,6 +52,7 @@ class Objectives:
     asked: dict[str, float]
     bounds: dict[str, Cost]
     devices: dict[str, DeviceCost]
+    energies: dict[str, EnergyCost]
     parts: dict[str, Parts]
     attack: Attack | None = None
 
@@ -50,11 +61,16 @@ class Objectives:
         """What only an evaluation tells, the error first."""
         return ("error",) if self.attack is None else ("error", ADVERSARIAL_ERROR)
 
+    @property
+    def measured(self) -> dict[str, DeviceCost | EnergyCost]:
+        """What was measured on devices, latencies and energies, by the name that the user gave."""
+        return {**self.devices, **self.energies}
+
     def text(self) -> str:
         """Return what is asked for, in a line."""
         parts = [
             f"{name} at most {format_cost(name, limit)}"
-            + (f" ({_held_against(self.devices[name])})" if name in self.bounds else "")
+            + (f" ({_held_against(self.measured[name])})" if name in self.bounds else "")
             for name, limit in self.asked.items()
         ]
         attacked = [] if self.attack is None else [f"{ADVERSARIAL_ERROR} ({self.attack.text()})"]
@@ -68,20 +84,22 @@ class Objectives:
     def to_json(self, options: SearchOptions) -> dict[str, Any]:
         """Return what ``search.json`` keeps."""
         return {
-            "schema": 2,
+            "schema": 3,
             "budget": options.budget,
             "asked": self.asked,
             "evaluations": options.evaluations,
             "seed": options.seed,
             "devices": {name: device.to_json() for name, device in self.devices.items()},
+            "energies": {name: energy.to_json() for name, energy in self.energies.items()},
         }
 
 
-def _held_against(device: DeviceCost) -> str:
+def _held_against(cost: DeviceCost | EnergyCost) -> str:
     """Return what a device's budget is held against, in words."""
-    if device.table.validation is None:
-        return "predicted, with an error that nobody knows"
-    return f"predicted + {device.z:g} std"
+    sensor = f", by {cost.table.sensor}" if isinstance(cost, EnergyCost) else ""
+    if cost.table.validation is None:
+        return f"predicted, with an error that nobody knows{sensor}"
+    return f"predicted + {cost.z:g} std{sensor}"
 
 
 def _device_names() -> list[str]:
@@ -101,18 +119,16 @@ def _objective_names(text: str, known: Sequence[str]) -> list[str]:
         raise BudgetError(f"{', '.join(map(repr, twice))} is given twice in --objectives; name each once")
     if "error" in names:
         raise BudgetError("'error' is minimised in every search; leave it out of --objectives")
-    if "energy" in names and "energy" not in known:
-        raise BudgetError(
-            "'energy' cannot be searched by: it takes a power sensor on the device and a table of what each "
-            "operator draws, and latency tables hold times alone; leave it out of --objectives, and have "
-            "`edgewright bench` or `verify` measure the energy of compiled networks where a sensor is"
-        )
+    if ENERGY in names and ENERGY not in known:
+        raise BudgetError(f"{BARE_ENERGY}; --objectives has it without one")
     others = (*QUANTITIES, ADVERSARIAL_ERROR)
-    unknown = [name for name in names if name not in (*known, *others)]
+    unknown = [
+        name for name in names if name not in (*known, *others) and device_of_energy(name) not in known
+    ]
     if known and unknown:
         raise BudgetError(
             f"unknown name {', '.join(map(repr, unknown))} in --objectives; "
-            f"known: {', '.join([*known, *others])}"
+            f"known: {', '.join([*known, *others, f'DEVICE.{ENERGY}'])}"
         )
     return names
 
@@ -136,8 +152,8 @@ def objectives_of(space: MobileSpace, options: SearchOptions) -> Objectives:
         BudgetError: the budget cannot be read, a name is unknown or names what is named already, or there
             is an epsilon without an attack.
         UsageError: the epsilon is out of range.
-        TableError: a latency table is missing, faulty, or does not cover the space.
-        ForeignTableError: a table was measured elsewhere.
+        TableError: a latency table or an energy model is missing, faulty, or does not cover the space.
+        ForeignTableError: one was measured elsewhere.
     """
     known = _device_names()
     budgets = parse_budgets(options.budget, devices=known or None)
@@ -145,29 +161,33 @@ def objectives_of(space: MobileSpace, options: SearchOptions) -> Objectives:
     attack = _attack(options.epsilon, extra)
     extra = [name for name in extra if name != ADVERSARIAL_ERROR]
     names = list(dict.fromkeys([budget.name for budget in budgets] + extra))
+    how: dict[str, Any] = {
+        "tables": options.tables,
+        "precision": options.precision,
+        "allow_foreign": options.allow_foreign,
+        "allow_inaccurate": options.allow_inaccurate,
+        "z": options.z,
+    }
+    energies = {name: energy_cost(name, space, **how) for name in names if device_of_energy(name)}
     devices = {
-        name: device_cost(
-            name,
-            space,
-            tables=options.tables,
-            precision=options.precision,
-            allow_foreign=options.allow_foreign,
-            allow_inaccurate=options.allow_inaccurate,
-            z=options.z,
-        )
-        for name in names
-        if name not in QUANTITIES
+        name: device_cost(name, space, **how) for name in names if name not in (*QUANTITIES, *energies)
     }
     _require_distinct(devices)
-    minimised = [name for name in names if name in devices or name in extra] or ["macs"]
-    targets = [(device.profile.runtime, device.precision) for device in devices.values()]
+    _require_distinct(energies)
+    predicted: dict[str, Cost] = {name: device.predict_ms for name, device in devices.items()}
+    predicted |= {name: energy.predict_mj for name, energy in energies.items()}
+    at_most: dict[str, Cost] = {name: device.at_most_ms for name, device in devices.items()}
+    at_most |= {name: energy.at_most_mj for name, energy in energies.items()}
+    minimised = [name for name in names if name in predicted or name in extra] or ["macs"]
+    measured: list[DeviceCost | EnergyCost] = [*devices.values(), *energies.values()]
+    targets = list(dict.fromkeys((cost.profile.runtime, cost.precision) for cost in measured))
     makers: dict[str, Callable[[], Cost]] = {
         "macs": lambda: macs(space),
         "params": lambda: params(space),
         "size": lambda: size_bytes(space, targets or [("onnxruntime", "fp32")]),
     }
     counted: dict[str, Cost] = {
-        name: devices[name].predict_ms if name in devices else makers[name]()
+        name: predicted[name] if name in predicted else makers[name]()
         for name in dict.fromkeys([*names, *minimised])
     }
     asked = {budget.name: budget.limit for budget in budgets}
@@ -175,14 +195,15 @@ def objectives_of(space: MobileSpace, options: SearchOptions) -> Objectives:
         objectives={name: counted[name] for name in minimised},
         constraints={name: cost for name, cost in counted.items() if name in asked and name not in minimised},
         asked=asked,
-        bounds={name: devices[name].at_most_ms for name in asked if name in devices},
+        bounds={name: at_most[name] for name in asked if name in at_most},
         devices=devices,
+        energies=energies,
         parts={name: found for name in asked if (found := _parts(space, name, counted, devices)) is not None},
         attack=attack,
     )
 
 
-def _require_distinct(devices: dict[str, DeviceCost]) -> None:
+def _require_distinct(devices: Mapping[str, DeviceCost | EnergyCost]) -> None:
     """Raise ``BudgetError`` where two names are of one device."""
     first: dict[str, str] = {}
     for name, device in devices.items():
@@ -223,4 +244,6 @@ def _added(
         return lambda operators: [predictor.cost_ms(op) for op in operators]
     if isinstance(cost, SizeCost):
         return lambda operators: cost.of_operators(operators).tolist()
+    if device_of_energy(name):  # no operator was measured alone
+        return None
     return lambda operators: [float(getattr(op, name)) for op in operators]

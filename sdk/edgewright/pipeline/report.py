@@ -10,7 +10,14 @@ import edgewright
 from edgewright.files import write_text
 from edgewright.pipeline import report_search
 from edgewright.pipeline.front import Front
-from edgewright.pipeline.report_tables import breakdowns, drifts, measured_devices, predictions, summary
+from edgewright.pipeline.report_tables import (
+    breakdowns,
+    drifts,
+    energy_summaries,
+    measured_devices,
+    predictions,
+    summary,
+)
 from edgewright.pipeline.run import RunFolder
 from edgewright.pipeline.verify import load_verification
 from edgewright.report.data import ReportData, TrainingPoint
@@ -46,7 +53,8 @@ def gather(root: Path, *, name: str = "default", title: str | None = None) -> Re
     verification = load_verification(root, name)
     rows = verification.rows if verification else ()
     data = folder.description["data"]
-    devices = dict.fromkeys(device["device"] for device in described["devices"].values())
+    measured = (*described["devices"].values(), *described["energies"].values())
+    devices = dict.fromkeys(device["device"] for device in measured)
     curves, left_out = report_search.curves(searched, folder)
     return ReportData(
         title=title or f"{Path(folder.data_source).name} on {', '.join(devices) or 'no device yet'}",
@@ -54,7 +62,7 @@ def gather(root: Path, *, name: str = "default", title: str | None = None) -> Re
         objectives=report_search.objectives(searched, described),
         points=report_search.points(searched, folder),
         finalists=rows,
-        tables=tuple(summary(measured) for measured in found),
+        tables=(*(summary(m.table, local=m.local) for m in found), *energy_summaries(described)),
         predictions=predictions(found, folder.space, rows),
         breakdowns=breakdowns(found, folder.space, front, rows),
         drifts=drifts(found),
@@ -70,7 +78,7 @@ def gather(root: Path, *, name: str = "default", title: str | None = None) -> Re
 
 def _described(folder: RunFolder, name: str) -> dict[str, Any]:
     if not (folder.search_folder(name) / "search.json").is_file():
-        return {"devices": {}, "asked": {}}
+        return {"devices": {}, "energies": {}, "asked": {}}
     return folder.search_description(name)
 
 

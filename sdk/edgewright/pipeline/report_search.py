@@ -14,7 +14,7 @@ from edgewright.pipeline.run import DEFAULT_SEARCH, RunFolder
 from edgewright.report.course import FailedEvaluation, HypervolumePoint, SearchCurve
 from edgewright.report.data import FrontPoint, Objective
 from edgewright.search.archive import Archive, Evaluation
-from edgewright.search.budget import ADVERSARIAL_ERROR, ERRORS
+from edgewright.search.budget import ADVERSARIAL_ERROR, ERRORS, device_of_energy
 from edgewright.search.hypervolume import normalised_hypervolume, reference_point
 from edgewright.search.pareto import front_indices
 from edgewright.spaces import Architecture, MobileSpace
@@ -77,14 +77,19 @@ def objectives(searched: Searched | None, described: dict[str, Any]) -> tuple[Ob
     if searched is None or not searched.front.members:
         return ()
     devices = {name: device["device"] for name, device in described["devices"].items()}
+    energies = {name: device["device"] for name, device in described["energies"].items()}
     minimised = searched.front.objectives
     return tuple(
         Objective(key=name, label=_LABELS[name], unit="fraction", complement=True)
         if name in ERRORS
         else Objective(
             key=name,
-            label=f"Latency on {devices[name]}" if name in devices else _LABELS.get(name, name),
-            unit=_UNITS.get(name, "ms"),
+            label=f"Latency on {devices[name]}"
+            if name in devices
+            else f"Energy on {energies[name]}"
+            if name in energies
+            else _LABELS.get(name, name),
+            unit="mJ" if device_of_energy(name) else _UNITS.get(name, "ms"),
             budget=described["asked"].get(name),
             minimised=name in minimised,
         )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -13,7 +14,8 @@ from edgewright.devices.probe import probe
 from edgewright.devices.profile import DeviceProfile
 from edgewright.errors import ArchitectureError, ProfileError, TableError
 from edgewright.latency.encoding_predictor import EncodingPredictor
-from edgewright.latency.model import LatencyModel, is_model
+from edgewright.latency.energy_model import EnergyModel
+from edgewright.latency.model import LatencyModel, NetworkModel, is_model
 from edgewright.latency.table import LatencyTable
 from edgewright.pipeline.front import Front
 from edgewright.pipeline.table_plot import network_breakdown, table_drift, table_predictions
@@ -48,6 +50,16 @@ def measured_devices(described: dict[str, Any]) -> tuple[Measured, ...]:
             continue
         found[device["device"]] = Measured(device["device"], table, _is_local(Path(device["profile"])))
     return tuple(found.values())
+
+
+def energy_summaries(described: dict[str, Any]) -> tuple[TableSummary, ...]:
+    """Return the energy models that a search used and their error; one that is gone is left out."""
+    found = list[TableSummary]()
+    for device in described["energies"].values():
+        with suppress(TableError):
+            model = EnergyModel.load(Path(device["table"]))
+            found.append(summary(model, local=_is_local(Path(device["profile"]))))
+    return tuple(found)
 
 
 def _is_local(profile: Path) -> bool:
@@ -129,9 +141,13 @@ def drifts(found: Sequence[Measured]) -> tuple[Drift, ...]:
     return tuple(drift for name, table in tables if (drift := table_drift(table, name)) is not None)
 
 
-def summary(measured: Measured) -> TableSummary:
-    """Return a table or a model and its error."""
-    table = measured.table
+def summary(table: LatencyTable | NetworkModel, *, local: bool) -> TableSummary:
+    """Return a table or a model and its error.
+
+    Args:
+        table: of a device.
+        local: whether the device's profile says that it is this machine.
+    """
     error, before, after = table.validation, table.conditions_before, table.conditions_after
     if isinstance(table, LatencyTable):
         own: dict[str, Any] = {
@@ -151,6 +167,7 @@ def summary(measured: Measured) -> TableSummary:
             "kind": "model",
             "sources": tuple(f"{s.device} ({s.runtime}, {s.precision})" for s in table.sources),
             "leave_one_out": None if loo is None else loo / 100,
+            "sensor": table.sensor if isinstance(table, EnergyModel) else "",
         }
         beside = {}
     return TableSummary(
@@ -166,7 +183,7 @@ def summary(measured: Measured) -> TableSummary:
         within_10=error.within_10_percent / 100 if error else None,
         spearman=error.spearman if error else None,
         bias=error.bias_percent / 100 if error else None,
-        foreign=measured.local and bool(probe().differences(table.fingerprint)),
+        foreign=local and bool(probe().differences(table.fingerprint)),
         emulated=bool(table.fingerprint.emulated),
         conditions={
             "processor": table.fingerprint.cpu_model,

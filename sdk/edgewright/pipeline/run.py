@@ -133,17 +133,9 @@ class RunFolder:
         path = self.search_folder(name) / "search.json"
         mend = f"write it again with the search's own command: edgewright search --run {self.root}"
         data = read_json(path, what="search description", mend=mend, error=RunError)
-        devices = data.get("devices") if isinstance(data, dict) else None
-        whole = (
-            isinstance(devices, dict)
-            and isinstance(data.get("asked"), dict)
-            and all(
-                isinstance(d, dict)
-                and all(isinstance(d.get(key), str) for key in ("device", "profile", "precision", "table"))
-                for d in devices.values()
-            )
-        )
-        if not whole:
+        data = {"energies": {}, **data} if isinstance(data, dict) else {}  # those of before have none
+        parts = (data.get("devices"), data.get("energies"))
+        if not (isinstance(data.get("asked"), dict) and all(map(_names_tables, parts))):
             raise RunError(f"{path} lacks devices or budgets; {mend}")
         found: dict[str, Any] = data
         return found
@@ -164,6 +156,15 @@ class RunFolder:
     def report(self) -> Path:
         """The HTML report."""
         return self.root / "report.html"
+
+
+def _names_tables(part: Any) -> bool:
+    """Return whether a part of a search's description names devices and what was measured on them."""
+    return isinstance(part, dict) and all(
+        isinstance(d, dict)
+        and all(isinstance(d.get(key), str) for key in ("device", "profile", "precision", "table"))
+        for d in part.values()
+    )
 
 
 def _description_faults(data: Mapping[str, Any]) -> list[str]:

@@ -1,6 +1,6 @@
 """Search a trained run's supernet under measured latency budgets.
 
-1. Resolve the budget's names: devices (each with its latency table) and counts.
+1. Resolve the budget's names: devices (each with its latency table), their energy, and counts.
 2. Turn each device's budget into a limit on the prediction: the table's own error is taken off.
 3. Evaluate networks with inherited weights, BatchNorm calibrated, on the held-out split: one after the
    other, or side by side in processes or on a cluster, which gives the same archive.
@@ -41,8 +41,9 @@ class SearchOptions:
     """What a user may say of a search.
 
     Attributes:
-        budget: hard limits, ``cpu=4ms,size=2MB``.
-        objectives: more names to minimise beside the error and the budgets' devices: devices, ``macs``,
+        budget: hard limits, ``cpu=4ms,size=2MB,cpu.energy=20mJ``.
+        objectives: more names to minimise beside the error and the budgets' devices: devices, their
+            energy (``cpu.energy``, by the model that ``edgewright table energy`` makes), ``macs``,
             ``params``, ``size``, and ``adversarial-error``, which costs some ten passes over up to 512
             validation images for each network (:func:`~edgewright.training.attack.adversarial_error`).
         epsilon: most that the attack behind ``adversarial-error`` may change a channel of a pixel, of
@@ -61,7 +62,7 @@ class SearchOptions:
         pre_screening: how many times as many networks the initial design evaluates.
         allow_foreign: accept tables of another machine.
         allow_inaccurate: accept tables whose own error is large.
-        z: standard deviations of the predicted latency that a budget is held with.
+        z: standard deviations of the predicted latency or energy that a budget is held with.
         seed: the search's only source of randomness.
         n_initial: networks that the initial design keeps; the search's own number where ``None``.
         n_infill: evaluated in each iteration after it; the search's own where ``None``, and as many as
@@ -189,8 +190,8 @@ def search_run(
         DeviceUnavailableError: the cluster cannot be reached.
         BudgetError: the budget cannot be read or names what is not there.
         InfeasibleBudgetError: no network fits; the nearest feasible value is named, at once.
-        TableError: a latency table is missing, faulty, or does not cover the space.
-        ForeignTableError: a table was measured elsewhere.
+        TableError: a latency table or an energy model is missing, faulty, or does not cover the space.
+        ForeignTableError: one was measured elsewhere.
     """
     folder = RunFolder.open(root)
     folder.require_trained()
@@ -240,7 +241,7 @@ def search_run(
             ),
         )
         front = front_from_archive(archive, folder.space)
-    return SearchSummary(target, front, tuple(problem.devices), result.hypervolume, result.exhausted)
+    return SearchSummary(target, front, tuple(problem.measured), result.hypervolume, result.exhausted)
 
 
 def _watched(
@@ -271,8 +272,8 @@ def _inputs(
         "weights": file_digest(folder.weights),
         "data": trained.data.digest,
         "asked_budgets": problem.asked,
-        "devices": {name: f"{d.profile.name} {d.precision}" for name, d in problem.devices.items()},
-        "tables": {name: d.table.table_id for name, d in problem.devices.items()},
+        "devices": {name: f"{d.profile.name} {d.precision}" for name, d in problem.measured.items()},
+        "tables": {name: d.table.table_id for name, d in problem.measured.items()},
         **({} if problem.attack is None else {"attack": problem.attack.to_json()}),
         # These the search itself writes too. Here they are refused before anything is written.
         "objectives": [*problem.evaluated, *problem.objectives],

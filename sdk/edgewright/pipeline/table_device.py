@@ -6,7 +6,7 @@ from edgewright.backends.registry import runtime
 from edgewright.devices.probe import probe
 from edgewright.devices.profile import DeviceProfile
 from edgewright.errors import ForeignTableError, ProfileError
-from edgewright.latency.model import LatencyModel
+from edgewright.latency.model import NetworkModel
 from edgewright.latency.table import LatencyTable
 from edgewright.pipeline.progress import SILENT, Progress
 from edgewright.pipeline.runners import require_attached, runner_on
@@ -16,7 +16,7 @@ THIS_MACHINE = "this machine"
 
 
 def require_its_device(
-    table: LatencyTable | LatencyModel,
+    table: LatencyTable | NetworkModel,
     device: str | DeviceProfile | None = None,
     *,
     progress: Progress = SILENT,
@@ -58,7 +58,7 @@ def require_its_device(
     return THIS_MACHINE if profile.is_local else f"{profile.name} as it is now ({profile.reach})"
 
 
-def _find(table: LatencyTable | LatencyModel, device: str | None) -> DeviceProfile | None:
+def _find(table: LatencyTable | NetworkModel, device: str | None) -> DeviceProfile | None:
     if device is not None:
         return DeviceProfile.find(device)
     try:

@@ -10,7 +10,7 @@ from edgewright.errors import TableError, UsageError
 from edgewright.files import parse_json, read_json
 from edgewright.latency.breakdown import OperatorCost, breakdown
 from edgewright.latency.imported import ImportedTable, imported_from_json, is_imported
-from edgewright.latency.model import is_model
+from edgewright.latency.model import kind_of
 from edgewright.latency.predictor import NEVER_MS
 from edgewright.latency.records import architecture_from_json
 from edgewright.latency.table import LatencyTable
@@ -42,7 +42,7 @@ def describe_table(
         TableError: the file is no table, or imported from a format without operators of a space.
         UsageError: the network cannot be read.
     """
-    if is_model(path):
+    if kind_of(path):
         return describe_model(path, by_operator=network is not None or pick is not None)
     imported = open_imported(path)
     table = LatencyTable.load(path) if imported is None or imported.operators else None
@@ -94,7 +94,7 @@ def validate_table(
         MissingExtraError: its runtime is not installed on the device.
         DeviceUnavailableError: the device is not attached, cannot be reached, or is being measured.
     """
-    if is_model(path):
+    if kind_of(path):
         return validate_model(path, space, device, progress=progress)
     imported = open_imported(path)
     if imported is not None:

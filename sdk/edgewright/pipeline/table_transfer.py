@@ -23,6 +23,7 @@ from edgewright.pipeline.tables import (
     MAX_ERROR,
     choose_precision,
     emulated_lines,
+    error_lines,
     model_path,
     require_made_for,
 )
@@ -49,7 +50,7 @@ class TransferResult:
 
     def text(self) -> str:
         """Return lines for a terminal."""
-        model, found = self.model, self.model.validation
+        model = self.model
         n_fit = sum(record.role == "fit" for record in model.networks)
         behind = ", ".join(source.device for source in model.sources) or "no other device"
         when = ", measured earlier; --again measures anew" if self.reused else f" in {model.seconds:.0f} s"
@@ -58,16 +59,7 @@ class TransferResult:
             f"({model.runtime_version}, {model.precision}, {model.threads} thread), "
             f"{behind} behind them{when}",
         ]
-        if model.leave_one_out_percent is not None:
-            lines.append(f"each of them from the others: {model.leave_one_out_percent:.1f} % off on average")
-        if found is not None:
-            lines.append(
-                f"error on {found.n} networks that it has not seen: {found.mape_percent:.1f} % on average "
-                f"({found.raw_mape_percent:.1f} % without learning), {found.within_10_percent:.0f} % of them "
-                f"within ±10 %, Spearman {found.spearman:.3f}"
-            )
-        else:
-            lines.append("no network was held out to judge it; --validate N measures N more")
+        lines += error_lines(model)
         lines += emulated_lines(model)
         if model.error > MAX_ERROR:
             lines.append(

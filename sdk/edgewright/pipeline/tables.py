@@ -11,7 +11,8 @@ from edgewright.devices.probe import probe
 from edgewright.devices.profile import DeviceProfile
 from edgewright.errors import ForeignTableError, InaccurateTableError, PrecisionError, TableError
 from edgewright.latency.encoding_predictor import EncodingPredictor, model_covers
-from edgewright.latency.model import LatencyModel
+from edgewright.latency.energy_model import EnergyModel, energy_command
+from edgewright.latency.model import LatencyModel, NetworkModel
 from edgewright.latency.predictor import LatencyPredictor
 from edgewright.latency.table import LatencyTable
 from edgewright.spaces import MobileSpace
@@ -71,6 +72,20 @@ def find_predictor(
     Raises:
         TableError: there is neither, or what is there is faulty.
     """
+    found = search_predictor(tables, profile, space, precision)
+    if found is None:
+        raise _no_table(tables, profile, space, precision)
+    return found
+
+
+def search_predictor(
+    tables: Path, profile: DeviceProfile, space: MobileSpace, precision: str
+) -> LatencyTable | LatencyModel | None:
+    """Return the table of a device that covers a space, or its latency model; ``None`` without either.
+
+    Raises:
+        TableError: what is there is faulty.
+    """
     exact = model_path(tables, profile, space, precision)
     others = sorted(exact.parent.glob(f"{space.base_name}*-{profile.runtime}-{precision}.model.json"))
     models = [path for path in dict.fromkeys([exact, *others]) if path.is_file()]
@@ -80,13 +95,13 @@ def find_predictor(
         model = LatencyModel.load(path)
         if path == exact or model_covers(model, space):
             return model
-    raise _no_table(tables, profile, space, precision)
+    return None
 
 
 def require_made_for(
-    table: LatencyTable | LatencyModel, profile: DeviceProfile, precision: str, *, allow_foreign: bool = False
+    table: LatencyTable | NetworkModel, profile: DeviceProfile, precision: str, *, allow_foreign: bool = False
 ) -> None:
-    """Check that a table measured what a profile asks for, whatever its file is called.
+    """Check that a table or model measured what a profile asks for, whatever its file is called.
 
     Raises:
         TableError: it is of another runtime or precision.
@@ -97,19 +112,26 @@ def require_made_for(
     if found == wanted:
         _require_affinity(table, profile, allow_foreign=allow_foreign)
         return
-    kind = "table" if isinstance(table, LatencyTable) else "model"
-    text = "the latency {}{} is of {} through {}, {}, {} thread(s), and {} asks for {}, {}, {} thread(s)"
+    kind = "latency table" if isinstance(table, LatencyTable) else table.kind
+    text = "the {}{} is of {} through {}, {}, {} thread(s), and {} asks for {}, {}, {} thread(s)"
     where = f" {table.path}" if table.path else ""
     message = text.format(kind, where, *found, *wanted)
-    mend = f"measure it with: edgewright profile {profile.name} --precision {precision}"
+    mend = f"measure it with: {_measuring(table, profile, precision)}"
     if found[1:3] != wanted[1:3]:
         raise TableError(f"{message}; {mend}")
     if not allow_foreign:
         raise ForeignTableError(f"{message}; {mend}, or use it as it is with --allow-foreign")
 
 
+def _measuring(table: LatencyTable | NetworkModel, profile: DeviceProfile, precision: str) -> str:
+    """Return the command that measures what a table or model is of on a device."""
+    if isinstance(table, EnergyModel):
+        return energy_command(profile.name, table.space_name, precision)
+    return f"edgewright profile {profile.name} --precision {precision}"
+
+
 def _require_affinity(
-    table: LatencyTable | LatencyModel, profile: DeviceProfile, *, allow_foreign: bool
+    table: LatencyTable | NetworkModel, profile: DeviceProfile, *, allow_foreign: bool
 ) -> None:
     """Check the processors that a table was measured on; an imported one does not tell.
 
@@ -118,36 +140,67 @@ def _require_affinity(
     if allow_foreign or (isinstance(table, LatencyTable) and table.is_imported):
         return
     if isinstance(table, LatencyTable):
-        measured, kind = table.affinity, "table"
+        measured, kind = table.affinity, "latency table"
     else:
-        measured, kind = (table.conditions_before.affinity if profile.affinity else ()), "model"
+        measured, kind = (table.conditions_before.affinity if profile.affinity else ()), table.kind
     if set(measured) == set(profile.affinity):
         return
     where, kernel = f" {table.path}" if table.path else "", "those that the kernel chooses"
     there, here = (", ".join(map(str, cpus)) or kernel for cpus in (measured, profile.affinity))
     raise ForeignTableError(
-        f"the latency {kind}{where} was measured on processors {there}, and {profile.name} asks for "
-        f"{here}; measure it with: edgewright profile {profile.name} --precision {table.precision} "
-        "--again, or use it as it is with --allow-foreign"
+        f"the {kind}{where} was measured on processors {there}, and {profile.name} asks for {here}; measure "
+        f"it with: {_measuring(table, profile, table.precision)} --again, or use it as it is with "
+        "--allow-foreign"
     )
 
 
-def require_real(table: LatencyTable | LatencyModel, *, allow_foreign: bool = False) -> None:
+def require_real(table: LatencyTable | NetworkModel, *, allow_foreign: bool = False) -> None:
     """Raise ``ForeignTableError`` where a table or model was measured on an emulated device."""
     if table.fingerprint.emulated and not allow_foreign:
         where = f" ({table.path})" if table.path else ""
+        command = f"edgewright profile {table.device}"
+        if isinstance(table, EnergyModel):
+            command = table.command()
         raise ForeignTableError(
-            f"the latencies of {table.device!r}{where} were measured on an emulated device and mean nothing; "
-            f"measure the device itself with `edgewright profile {table.device}`, or use them as they are "
-            "with --allow-foreign"
+            f"the {_measures(table)} of {table.device!r}{where} were measured on an emulated device and mean "
+            f"nothing; measure the device itself with `{command}`, or use them as they are with "
+            "--allow-foreign"
         )
 
 
-def emulated_lines(table: LatencyTable | LatencyModel) -> list[str]:
+def require_measured_here(
+    table: LatencyTable | NetworkModel, profile: DeviceProfile, *, allow_foreign: bool = False
+) -> None:
+    """Raise ``ForeignTableError`` where a local device's table or model is of another machine or runtime."""
+    if profile.is_local:
+        table.require_device(probe(), allow_foreign=allow_foreign)
+        table.require_runtime(runtime(profile.runtime).version, allow_foreign=allow_foreign)
+
+
+def emulated_lines(table: LatencyTable | NetworkModel) -> list[str]:
     """Return the line that a user is told of what was measured on an emulated device; none otherwise."""
     if not table.fingerprint.emulated:
         return []
-    return ["measured on an emulated device: its latencies mean nothing, and search refuses them"]
+    return [f"measured on an emulated device: its {_measures(table)} mean nothing, and search refuses them"]
+
+
+def _measures(table: LatencyTable | NetworkModel) -> str:
+    return "energies" if isinstance(table, EnergyModel) else "latencies"
+
+
+def error_lines(model: NetworkModel) -> list[str]:
+    """Return the lines that a user is told of a new model's error."""
+    found, lines = model.validation, list[str]()
+    if model.leave_one_out_percent is not None:
+        lines.append(f"each of them from the others: {model.leave_one_out_percent:.1f} % off on average")
+    if found is None:
+        return [*lines, "no network was held out to judge it; --validate N measures N more"]
+    lines.append(
+        f"error on {found.n} networks that it has not seen: {found.mape_percent:.1f} % on average "
+        f"({found.raw_mape_percent:.1f} % without learning), {found.within_10_percent:.0f} % of them "
+        f"within ±10 %, Spearman {found.spearman:.3f}"
+    )
+    return lines
 
 
 @dataclass(frozen=True, slots=True)
@@ -229,9 +282,7 @@ def device_cost(
     if isinstance(table, LatencyTable):
         table.require_space(space)
     require_real(table, allow_foreign=allow_foreign)
-    if profile.is_local:
-        table.require_device(probe(), allow_foreign=allow_foreign)
-        table.require_runtime(runtime(profile.runtime).version, allow_foreign=allow_foreign)
+    require_measured_here(table, profile, allow_foreign=allow_foreign)
     predictor: LatencyPredictor | EncodingPredictor
     if isinstance(table, LatencyTable):
         predictor, kind = LatencyPredictor(table, space), "table"

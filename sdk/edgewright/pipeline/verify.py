@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import math
 import time
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -65,7 +67,7 @@ class Verification:
                 _megabytes(row.size_bytes),
                 _megabytes(row.memory_bytes),
                 "-" if row.load_ms is None else f"{row.load_ms:.3g} ms",
-                "-" if row.energy_mj is None else f"{row.energy_mj:.3g} mJ",
+                _energy(row),
                 row.parity,
                 row.verdict,
             )
@@ -129,18 +131,9 @@ def verify_run(
             f"search {name!r} of {root} has no network yet; go on with: edgewright search --run {root}"
         )
     described = RunFolder.open(root).search_description(name)
+    targets = _targets(described)
     trained = TrainedRun.open(root, progress=progress)
     folder = trained.folder.search_folder(name)
-    targets = [
-        _Target(
-            key,
-            DeviceProfile.find(d["profile"]),
-            d["precision"],
-            gauge_of_table(Path(d["table"])),
-            described["asked"].get(key),
-        )
-        for key, d in described["devices"].items()
-    ]
     files, size_budget = list[_File](), described["asked"].get("size")
     with progress.task("verifying finalists", len(chosen) * len(targets)) as task:
         for member in chosen:
@@ -171,13 +164,16 @@ def _visit_again(files: list[_File], root: Path, progress: Progress) -> None:
 
 @dataclass(frozen=True, slots=True)
 class _Target:
-    """A device of the search: its name there, its profile, what is compiled for it, and its budget."""
+    """A device of the search: its profile, what is compiled for it, its names there, and its budgets."""
 
-    key: str
     profile: DeviceProfile
     precision: str
-    gauge_ns: float
-    budget_ms: float | None
+    gauge_ns: float = math.inf
+    key: str = ""
+    budget_ms: float | None = None
+    energy_key: str = ""
+    energy_budget_mj: float | None = None
+    sensor: str = ""
 
     def row(self, member: Member) -> Finalist:
         """Return the row of a network of which nothing is measured yet."""
@@ -187,7 +183,29 @@ class _Target:
             precision=self.precision,
             predicted_ms=member.costs.get(self.key),
             budget_ms=self.budget_ms,
+            predicted_energy_mj=member.costs.get(self.energy_key),
+            energy_budget_mj=self.energy_budget_mj,
         )
+
+
+def _targets(described: Mapping[str, Any]) -> list[_Target]:
+    """Return the devices whose latency or energy a search knew, each once."""
+    found = dict[str, _Target]()
+    asked = described["asked"]
+    for key, d in described["devices"].items():
+        found[d["device"]] = _Target(
+            DeviceProfile.find(d["profile"]),
+            d["precision"],
+            gauge_of_table(Path(d["table"])),
+            key=key,
+            budget_ms=asked.get(key),
+        )
+    for key, d in described["energies"].items():
+        target = found.get(d["device"]) or _Target(DeviceProfile.find(d["profile"]), d["precision"])
+        found[d["device"]] = replace(
+            target, energy_key=key, energy_budget_mj=asked.get(key), sensor=str(d.get("sensor", ""))
+        )
+    return list(found.values())
 
 
 def _compiled(
@@ -254,6 +272,9 @@ class _File:
             self.absent = str(error)
             return
         measured, footprint = found.measurement, found.footprint
+        # What was predicted of one sensor is held against no other's figure.
+        energy = next((e for e in found.energy if target.sensor in ("", e.sensor)), None)
+        silent = found.energy_reason or f"{target.sensor}, which the search knew the energy of, told none"
         doubt = f"{found.verdict}: {found.verdict_reason}" if found.verdict_reason else ""
         row = replace(
             self.compiled,
@@ -261,8 +282,8 @@ class _File:
             p95_ms=measured.p95_ms,
             memory_bytes=footprint.memory_bytes if footprint else None,
             load_ms=footprint.load_ms if footprint else None,
-            energy_mj=found.energy[0].energy_mj if found.energy else None,
-            energy_note=found.energy[0].sensor if found.energy else found.energy_reason,
+            energy_mj=None if energy is None else energy.energy_mj,
+            energy_note=silent if energy is None else energy.sensor,
             note=_joined(self.compiled.note, doubt, found.footprint_reason),
         )
         self.visits.append((row, found.verdict))
@@ -275,7 +296,9 @@ class _File:
         row, verdict = self.visits[0]
         high = row.budget_ms is not None and _ms_of(row) > (1 - NEAR_SHARE) * row.budget_ms
         far = row.predicted_ms is not None and abs(_ms_of(row) / row.predicted_ms - 1) > FAR_SHARE
-        return high or far or verdict != "ok"
+        energy, most = row.energy_mj, row.energy_budget_mj
+        hungry = energy is not None and most is not None and energy > (1 - NEAR_SHARE) * most
+        return high or far or hungry or verdict != "ok"
 
     @property
     def row(self) -> Finalist:
@@ -284,6 +307,9 @@ class _File:
             return replace(self.compiled, note=_joined(self.compiled.note, self.absent))
         rows = [row for row, _ in self.visits]
         median = sorted(rows, key=_ms_of)[len(rows) // 2]
+        energies = sorted(row.energy_mj for row in rows if row.energy_mj is not None)
+        if energies:  # a quick visit need not be a frugal one
+            median = replace(median, energy_mj=energies[len(energies) // 2])
         if len(rows) == 1:
             return replace(median, note=_joined(median.note, self.absent))
         text = ", ".join(f"{_ms_of(row):.4g}" for row in rows)
@@ -312,6 +338,15 @@ def load_verification(root: Path, name: str) -> Verification | None:
         return Verification(root, tuple(Finalist(**row | {"faults": tuple(row["faults"])}) for row in rows))
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise RunError(f"verification {path} was edited or damaged ({error!r}); {mend}") from error
+
+
+def _energy(row: Finalist) -> str:
+    """Return the measured energy, and beside it what was predicted where a search knew it."""
+    found = "-" if row.energy_mj is None else f"{row.energy_mj:.3g} mJ"
+    if row.predicted_energy_mj is None:
+        return found
+    limit = "" if row.energy_budget_mj is None else f", budget {row.energy_budget_mj:.4g}"
+    return f"{found} (predicted {row.predicted_energy_mj:.3g}{limit})"
 
 
 def _ms(value: float | None) -> str:

@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 
 from edgewright.agent.protocol import OPENING
 from edgewright.devices.conditions import Conditions
-from edgewright.devices.energy import Metered
+from edgewright.devices.energy import Metered, SensorNames
 from edgewright.devices.probe import Fingerprint
 from edgewright.errors import DeviceUnavailableError, LinkLostError, SDKError, TableError
 from edgewright.latency.footprint import Footprint
@@ -183,6 +183,10 @@ class RemoteRunner:
         """Return what an artifact costs the device besides time; see ``Runner.footprint``."""
         answer = self._with_files("footprint", {"artifact": artifact})
         return self._checked("footprint", Footprint.from_json, answer)
+
+    def sensors(self) -> SensorNames:
+        """Return the names of the device's energy sensors; see ``Runner.sensors``."""
+        return self._checked("list of sensors", SensorNames.from_json, self._ask("sensors"))
 
     def energy(self, artifact: Path) -> Metered:
         """Return the energy of an inference by the device's sensors; see ``Runner.energy``."""

@@ -169,8 +169,9 @@ class TableSummary:
         threads: of the runtime.
         space: name of the search space.
         kind: ``table`` of operators, or ``model`` of whole networks as ``edgewright table transfer``
-            makes it.
-        sources: of a model: the tables of other devices that it draws on.
+            or ``table energy`` makes it.
+        sensor: of a model of energies: what measured them; empty for latencies.
+        sources: of a model: the latency tables that it draws on.
         n_operators: measured ones.
         n_failures: operators that the runtime refused.
         n_fit: whole networks that the correction was fitted on.
@@ -197,6 +198,7 @@ class TableSummary:
     threads: int | None = None
     space: str = ""
     kind: Literal["table", "model"] = "table"
+    sensor: str = ""
     sources: tuple[str, ...] = ()
     n_operators: int = 0
     n_failures: int = 0
@@ -241,6 +243,8 @@ class Finalist:
         load_ms: time to open it; ``None`` where it could not be measured.
         energy_mj: of an inference, by the sensor that ``energy_note`` names; ``None`` without a sensor.
         energy_note: the sensor, or why there is no figure.
+        predicted_energy_mj: by the energy model, before compiling; ``None`` where the search had none.
+        energy_budget_mj: limit on the energy; ``None`` without one.
         faults: whatever else is wrong, one line each; any makes the verdict ``violated``.
         note: why it could not be measured, or another remark.
     """
@@ -263,6 +267,8 @@ class Finalist:
     load_ms: float | None = None
     energy_mj: float | None = None
     energy_note: str = ""
+    predicted_energy_mj: float | None = None
+    energy_budget_mj: float | None = None
     faults: tuple[str, ...] = ()
     note: str = ""
 
@@ -277,6 +283,9 @@ class Finalist:
         size, limit = self.size_bytes, self.size_budget_bytes
         if known(size) and known(limit) and size > limit:
             found.append(f"file of {size / 1e6:.4g} MB, budget {limit / 1e6:.4g} MB")
+        energy, most = self.energy_mj, self.energy_budget_mj
+        if known(energy) and known(most) and energy > most:
+            found.append(f"takes {energy:.4g} mJ, budget {most:.4g} mJ")
         if self.parity == "failed":
             found.append(f"disagrees with torch: {self.parity_detail or 'no detail'}")
         return tuple(found)
@@ -288,7 +297,9 @@ class Finalist:
             return "violated"
         unmeasured = self.budget_ms is not None and not known(self.measured_ms)
         unsized = self.size_budget_bytes is not None and not known(self.size_bytes)
-        return "not verified" if unmeasured or unsized or self.parity != "passed" else "met"
+        unmetered = self.energy_budget_mj is not None and not known(self.energy_mj)
+        undecided = unmeasured or unsized or unmetered or self.parity != "passed"
+        return "not verified" if undecided else "met"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

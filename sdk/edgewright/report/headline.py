@@ -52,7 +52,7 @@ def _of_finalists(data: ReportData) -> Headline:
     n = plural(len(rows), "compiled finalist")
     violated = [f for f in rows if f.verdict == "violated"]
     unverified = [f for f in rows if f.verdict == "not verified"]
-    budgeted = any(f.budget_ms is not None or f.size_budget_bytes is not None for f in rows)
+    budgeted = any(limit is not None for f in rows for _, limit in _held(f))
     best = _best_sentence(rows)
     if violated:
         n_over = sum(map(_over_budget, violated))
@@ -87,11 +87,17 @@ def _and(parts: list[str]) -> str:
     return parts[0] if len(parts) == 1 else f"{', '.join(parts[:-1])} and {parts[-1]}"
 
 
-def _over_budget(finalist: Finalist) -> bool:
-    pairs = (
+def _held(finalist: Finalist) -> tuple[tuple[float | None, float | None], ...]:
+    """Return what was measured of a finalist, each with its budget."""
+    return (
         (finalist.measured_ms, finalist.budget_ms),
         (finalist.size_bytes, finalist.size_budget_bytes),
+        (finalist.energy_mj, finalist.energy_budget_mj),
     )
+
+
+def _over_budget(finalist: Finalist) -> bool:
+    pairs = _held(finalist)
     return any(known(value) and known(limit) and value > limit for value, limit in pairs)
 
 
@@ -121,7 +127,7 @@ def _best_sentence(finalists: tuple[Finalist, ...]) -> tuple[str, ...]:
 
 
 def _unfinished(data: ReportData) -> Headline:
-    tables = f"{plural(len(data.tables), 'latency table')} measured"
+    tables = f"{plural(sum(not t.sensor for t in data.tables), 'latency table')} measured"
     if not data.points:
         if not data.tables:
             return Headline(

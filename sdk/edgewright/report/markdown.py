@@ -93,7 +93,7 @@ def tables(data: ReportData) -> str:
     )
     rows = [
         (
-            t.device,
+            f"{t.device}, energy" if t.sensor else t.device,
             t.runtime or DASH,
             t.precision,
             f"{t.n_operators:,}" + (f" ({plural(t.n_failures, 'failure')})" if t.n_failures else ""),

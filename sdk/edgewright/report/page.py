@@ -102,7 +102,7 @@ def _tiles(data: ReportData, n_front: int) -> list[tuple[str, str, str]]:
         )
     if data.points:
         tiles.append((f"{len(data.points):,}", "networks evaluated", f"{n_front:,} on the Pareto front"))
-    errors = [t for t in data.tables if known(t.mape)]
+    errors = [t for t in data.tables if known(t.mape) and not t.sensor]
     if errors:
         worst = max(errors, key=lambda t: t.mape or 0.0)
         remark = f"{worst.device}, unseen networks"

@@ -14,6 +14,7 @@ from edgewright.errors import BudgetError
 TIME_UNITS = {"us": 1e-3, "µs": 1e-3, "ms": 1.0, "s": 1e3}
 SIZE_UNITS = {"B": 1.0, "kB": 1e3, "KB": 1e3, "MB": 1e6, "GB": 1e9, "KiB": 2.0**10, "MiB": 2.0**20}
 COUNT_UNITS = {"": 1.0, "k": 1e3, "K": 1e3, "M": 1e6, "G": 1e9}
+ENERGY_UNITS = {"uJ": 1e-3, "µJ": 1e-3, "mJ": 1.0, "J": 1e3}
 SHARE_UNITS = {"": 1.0, "%": 0.01}
 
 #: Costs that are not latencies: their units and the base unit of their limit.
@@ -22,7 +23,14 @@ QUANTITIES = {"size": (SIZE_UNITS, "B"), "macs": (COUNT_UNITS, ""), "params": (C
 #: limit on them; no search can hold one before.
 ADVERSARIAL_ERROR = "adversarial-error"
 ERRORS = ("error", ADVERSARIAL_ERROR)
-EXAMPLE = "cpu=4ms,size=2MB,macs=30M,params=0.5M"
+#: What follows a device's name where its energy is meant: ``cpu.energy``.
+ENERGY = "energy"
+#: What is told to who names energy without a device.
+BARE_ENERGY = (
+    "'energy' is of a device that has an energy sensor: write DEVICE.energy, such as cpu.energy, and measure "
+    "its model first with `edgewright table energy DEVICE --space SPACE`"
+)
+EXAMPLE = "cpu=4ms,size=2MB,macs=30M,params=0.5M,cpu.energy=20mJ"
 
 _ITEM = re.compile(
     r"(?P<name>[A-Za-z][\w.+-]*)\s*(?:=|<=)\s*"
@@ -35,9 +43,10 @@ class Budget:
     """An upper limit on one cost of a network.
 
     Attributes:
-        name: ``size``, ``macs``, ``params``, the name of a device, or an error.
+        name: ``size``, ``macs``, ``params``, the name of a device, that and ``.energy``, or an error.
         limit: in ``unit``; a network that costs exactly this much is feasible.
-        unit: base unit: ``ms`` for a device, ``B`` for ``size``, none for counts and errors.
+        unit: base unit: ``ms`` for a device, ``mJ`` for its energy, ``B`` for ``size``, none for counts and
+            errors.
     """
 
     name: str
@@ -48,10 +57,18 @@ class Budget:
         return f"{self.name}={format_cost(self.name, self.limit).replace(' ', '')}"
 
 
+def device_of_energy(name: str) -> str:
+    """Return the device whose energy a cost is; empty where it is none: ``cpu`` of ``cpu.energy``."""
+    device, dot, quantity = name.rpartition(".")
+    return device if dot and quantity == ENERGY else ""
+
+
 def _units(name: str) -> tuple[dict[str, float], str]:
     """Return the units of a cost, and its base unit."""
     if name in ERRORS:
         return SHARE_UNITS, ""
+    if device_of_energy(name):
+        return ENERGY_UNITS, "mJ"
     return QUANTITIES.get(name, (TIME_UNITS, "ms"))
 
 
@@ -59,9 +76,9 @@ def format_cost(name: str, value: float) -> str:
     """Return a cost with a readable unit, four significant digits: ``2.31 ms``, ``1.8 MB``, ``7.41%``."""
     if name in ERRORS:
         return f"{value:.2%}"
-    units, _ = _units(name)
+    units, base = _units(name)
     shown = {"size": ("B", "kB", "MB", "GB"), "macs": ("", "k", "M", "G"), "params": ("", "k", "M", "G")}
-    chosen = "ms"
+    chosen = base
     if name in shown:
         fitting = [unit for unit in shown[name] if abs(value) >= units[unit]]
         chosen = fitting[-1] if fitting else shown[name][0]
@@ -74,10 +91,10 @@ def parse_budgets(
     """Return the budgets written as ``cpu=4ms,size=2MB``, in the order written.
 
     Args:
-        text: comma-separated ``name=value`` with a unit: us, ms or s for devices; B, kB, MB, MiB …
-            for ``size``; none, k, M or G for ``macs`` and ``params``; none or % for an error. An empty text
-            is no budget.
-        devices: names whose latency may be limited; None leaves any name to be a device's.
+        text: comma-separated ``name=value`` with a unit: us, ms or s for devices; uJ, mJ or J for their
+            energy; B, kB, MB, MiB … for ``size``; none, k, M or G for ``macs`` and ``params``; none or %
+            for an error. An empty text is no budget.
+        devices: names whose latency and energy may be limited; None leaves any name to be a device's.
         errors: of :data:`ERRORS` that may be limited, as they may in what is evaluated already.
 
     Raises:
@@ -113,8 +130,12 @@ def _parse_item(part: str, devices: Sequence[str] | None, errors: Sequence[str])
             f"no search can hold {name!r}, which only evaluating a network tells; minimise it, then choose "
             f"with `edgewright front pick RUN --under {name}=10%`"
         )
-    if devices is not None and name not in (*devices, *QUANTITIES, *errors):
-        known = ", ".join([*devices, *QUANTITIES, *errors])
+    if name == ENERGY and name not in (devices or ()):
+        return BARE_ENERGY
+    if devices is not None and not (
+        name in (*devices, *QUANTITIES, *errors) or device_of_energy(name) in devices
+    ):
+        known = ", ".join([*devices, *QUANTITIES, *errors, f"DEVICE.{ENERGY}"])
         return f"unknown name {name!r} (known: {known})"
     units, base = _units(name)
     try:

@@ -1,0 +1,51 @@
+"""`edgewright table energy`."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from edgewright.cli.console import Console
+from edgewright.cli.options import DEFAULT_TABLES, AsJson, Precision, Seed, Tables
+
+
+def energy(
+    context: typer.Context,
+    device: Annotated[str, typer.Argument(help="Name or alias, or path to a profile.", show_default=False)],
+    space: Annotated[
+        str,
+        typer.Option(
+            help="Search space: NAME, or NAME@RES+RES:CLASSES for a part of it.", show_default=False
+        ),
+    ],
+    samples: Annotated[int, typer.Option(help="Whole networks to measure and learn from.")] = 30,
+    validate: Annotated[int, typer.Option(help="Further networks to measure, to judge it.")] = 10,
+    precision: Precision = None,
+    tables: Tables = DEFAULT_TABLES,
+    seed: Seed = 0,
+    again: Annotated[bool, typer.Option("--again", help="Measure anew although the model is there.")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Measure the energy of whole networks by the device's sensor, into an energy model.
+
+    `search` then takes DEVICE.energy as an objective and in budgets. RAPL, NVML and the INA3221 rails of a
+    Jetson are read; the first sensor found counts, and all that it is wired to: let nothing else run. A
+    killed run goes on where it stopped when the same command is given again.
+    """
+    from edgewright.pipeline.table_energy import measure_energy_model
+    from edgewright.spaces import find_space
+
+    console = Console(as_json, context.obj)
+    result = measure_energy_model(
+        device,
+        find_space(space),
+        samples=samples,
+        validate=validate,
+        precision=precision,
+        tables=tables,
+        seed=seed,
+        again=again,
+        progress=console,
+    )
+    console.result(result.to_json(), result.text())

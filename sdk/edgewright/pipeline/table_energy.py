@@ -1,0 +1,181 @@
+"""An energy model of a device: whole networks, measured by the device's own sensor."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from edgewright.devices.conditions import require_gates
+from edgewright.devices.profile import DeviceProfile
+from edgewright.errors import OutputExistsError, TableError, UsageError
+from edgewright.latency.encoding_predictor import source_costs
+from edgewright.latency.energy_model import EnergyModel
+from edgewright.latency.energy_run import measure_energies, require_sensor
+from edgewright.latency.model import SourceCosts
+from edgewright.latency.runner import Runner
+from edgewright.latency.table import LatencyTable
+from edgewright.latency.transfer import plan_transfer
+from edgewright.pipeline.card import require_builder
+from edgewright.pipeline.energy_cost import energy_path
+from edgewright.pipeline.profile import make_target
+from edgewright.pipeline.progress import SILENT, Progress
+from edgewright.pipeline.runners import require_attached, runner_on
+from edgewright.pipeline.tables import (
+    MAX_ERROR,
+    choose_precision,
+    emulated_lines,
+    error_lines,
+    require_made_for,
+    search_predictor,
+)
+from edgewright.spaces import MobileSpace
+
+
+@dataclass(frozen=True, slots=True)
+class EnergyResult:
+    """An energy model and where it lies.
+
+    Attributes:
+        path: the file.
+        model: what was measured, and its error.
+        reused: whether it was there already.
+    """
+
+    path: Path
+    model: EnergyModel
+    reused: bool
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the main facts as JSON values."""
+        return {"model": str(self.path), "reused": self.reused, **self.model.summary()}
+
+    def text(self) -> str:
+        """Return lines for a terminal."""
+        model = self.model
+        n_fit = sum(record.role == "fit" for record in model.networks)
+        energies = [record.value for record in model.networks]
+        behind = ", ".join(f"the latency table of {source.device}" for source in model.sources)
+        when = ", measured earlier; --again measures anew" if self.reused else f" in {model.seconds:.0f} s"
+        lines = [
+            f"{self.path}: {n_fit} whole networks of {model.space_name} on {model.device} "
+            f"({model.runtime_version}, {model.precision}, {model.threads} thread), measured by "
+            f"{model.sensor}, {behind or 'no latency table'} behind them{when}",
+            f"{min(energies):.3g} to {max(energies):.3g} mJ an inference, all that the sensor counts",
+            *error_lines(model),
+        ]
+        if model.error > MAX_ERROR:
+            lines.append(
+                f"search takes an error of at most {MAX_ERROR:.0%}: measure again while nothing else runs, "
+                "or give more --samples"
+            )
+        return "\n".join([*lines, *emulated_lines(model)])
+
+
+def measure_energy_model(
+    device: str | DeviceProfile,
+    space: MobileSpace,
+    *,
+    samples: int = 30,
+    validate: int = 10,
+    precision: str | None = None,
+    tables: Path = Path("latency_tables"),
+    seed: int = 0,
+    again: bool = False,
+    progress: Progress = SILENT,
+) -> EnergyResult:
+    """Measure the energy of whole networks by a device's sensor and write its energy model.
+
+    The device's own latency table, where ``tables`` has one that covers the space, says beforehand how
+    networks compare; its latency model lends the tables behind it. A model of the same space, machine and
+    runtime that is there already is returned as it is.
+
+    Args:
+        device: a profile, or its name, alias or path.
+        space: whose networks the energy shall be known of.
+        samples: networks that are learned from.
+        validate: further networks that judge.
+        precision: the profile's first where ``None``.
+        tables: folder of tables; the file is ``<device>/<space>-<runtime>-<precision>.energy.json``.
+        seed: of the networks, their order and their inputs.
+        again: measure anew and replace a model that is there.
+        progress: told what is measured.
+
+    Raises:
+        DeviceUnavailableError: the device has no energy sensor, is not attached or cannot be reached, its
+            entry gates are not met, or its engines can only be built on itself.
+        UsageError: too few samples.
+        TableError: the latency table that is there is faulty.
+        OutputExistsError: the file holds a model of something else.
+        MissingExtraError: the runtime is not installed.
+        StorageError: the disk is full; what was measured is in the journal.
+    """
+    profile = device if isinstance(device, DeviceProfile) else DeviceProfile.find(device)
+    chosen = choose_precision(profile, precision)
+    path = energy_path(tables, profile, space, chosen)
+    require_attached(profile)
+    require_builder(profile)
+    with runner_on(profile, progress=progress) as runner:
+        if path.exists() and not again:
+            return EnergyResult(path, _present(path, profile, chosen, space, runner), reused=True)
+        require_sensor(runner, profile.name)
+        plan = plan_transfer(
+            space,
+            [],
+            n_samples=samples,
+            n_validate=validate,
+            seed=seed,
+            more=_sources(tables, profile, space, chosen, progress),
+        )
+        require_gates(profile, runner.conditions())
+        journal = path.with_name(f".{path.stem}.journal")
+        with progress.task(
+            f"measuring the energy of {len(plan.networks)} networks on {profile.name}"
+        ) as task:
+            model = measure_energies(
+                space,
+                make_target(profile, space, runner, chosen),
+                plan,
+                journal=journal,
+                seed=seed,
+                progress=lambda done, total, what: task.update(done, total, note=what),
+            )
+    model = model.save(path)
+    journal.unlink(missing_ok=True)
+    return EnergyResult(path, model, reused=False)
+
+
+def _sources(
+    tables: Path, profile: DeviceProfile, space: MobileSpace, precision: str, progress: Progress
+) -> tuple[SourceCosts, ...]:
+    """Return what the device's latency table says of the space's operators, or the tables behind its model.
+
+    Raises:
+        TableError: what is there is faulty.
+    """
+    known = search_predictor(tables, profile, space, precision)
+    if not isinstance(known, LatencyTable):
+        return known.sources if known is not None and known.space_digest == space.digest else ()
+    try:
+        return (source_costs(known, space),)
+    except TableError as error:
+        progress.say(f"{error}: going on without it")
+        return ()
+
+
+def _present(
+    path: Path, profile: DeviceProfile, precision: str, space: MobileSpace, runner: Runner
+) -> EnergyModel:
+    """Return the model at ``path`` if it is of what would be measured."""
+    try:
+        model = EnergyModel.load(path)
+        require_made_for(model, profile, precision)
+        model.require_device(runner.fingerprint())
+        model.require_runtime(runner.version)
+        if model.space_digest != space.digest:
+            raise TableError(f"it is of {model.space_name}, not of {space.name}")
+    except UsageError as error:
+        raise OutputExistsError(
+            f"{path} is there already and is kept: {error}; give another --tables, or --again to replace it"
+        ) from error
+    return model
