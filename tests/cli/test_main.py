@@ -31,6 +31,7 @@ COMMANDS = (
     ("device", "parity"),
     ("device", "prepare"),
     ("table", "diff"),
+    ("table", "energy"),
     ("table", "export"),
     ("table", "import"),
     ("table", "merge"),
