@@ -3,9 +3,12 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 BENCH = Path(__file__).parents[2] / "benchmarks" / "bench_evaluators.py"
 
 
+@pytest.mark.slow
 def test_it_ends_with_one_json_object_of_rates_and_ratios(tmp_path):
     out = tmp_path / "out.json"
     options = ["--quick", "--without-ray", "--space", "mobilenetv3-small-image@16", "--json", str(out)]

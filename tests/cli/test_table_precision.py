@@ -1,3 +1,6 @@
+from dataclasses import replace
+from functools import cache
+
 import pytest
 from doubles.tiny_chain import PROFILE
 
@@ -6,19 +9,28 @@ from edgewright.pipeline.profile import profile_device
 
 @pytest.fixture(scope="module")
 def tables(tmp_path_factory, chain):
-    """The chain's fp32 table, and one of a lower precision for each runtime."""
+    """Make the table of a device and a lower precision, once each."""
     folder = tmp_path_factory.mktemp("precisions")
-    return {
-        (device, precision): profile_device(
-            device, chain.space, precision=precision, tables=folder, preset=PROFILE
-        ).path
-        for device, precision in (("cpu", "int8"), ("cpu", "fp16"), ("litert", "int8"))
-    }
+
+    brief = replace(PROFILE, n_fit=4, n_validate=2)  # operators are compared, networks are not
+
+    @cache
+    def make(device, precision):
+        return profile_device(device, chain.space, precision=precision, tables=folder, preset=brief).path
+
+    return make
 
 
-@pytest.mark.parametrize(("device", "precision"), [("cpu", "int8"), ("cpu", "fp16"), ("litert", "int8")])
+@pytest.mark.parametrize(
+    ("device", "precision"),
+    [
+        ("cpu", "int8"),
+        pytest.param("cpu", "fp16", marks=pytest.mark.slow),
+        pytest.param("litert", "int8", marks=pytest.mark.slow),
+    ],
+)
 def test_a_lower_precision_stands_beside_fp32(edgewright, chain, tables, device, precision):
-    command = ("table", "precision", chain.table(device), tables[device, precision])
+    command = ("table", "precision", chain.table(device), tables(device, precision))
     found = edgewright(*command, "--json").json()
     assert (found["base"], found["other"]) == ("fp32", precision)
     assert found["n_operators"] == len(found["operators"]) > 10
@@ -32,7 +44,6 @@ def test_a_lower_precision_stands_beside_fp32(edgewright, chain, tables, device,
 def test_what_cannot_be_compared_is_one_line(edgewright, chain, tables, tmp_path):
     base = chain.table("cpu")
     edgewright("table", "precision", base, base).refusal(2, "both of fp32", "edgewright profile")
-    edgewright("table", "precision", base, tables["litert", "int8"]).refusal(
-        2, "differ in more", "--precision"
-    )
+    other = chain.table("litert")
+    edgewright("table", "precision", other, tables("cpu", "int8")).refusal(2, "differ in more", "--precision")
     edgewright("table", "precision", base, tmp_path / "none.json").refusal(2, "does not exist")

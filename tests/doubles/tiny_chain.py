@@ -15,7 +15,7 @@ from PIL import Image
 
 from edgewright.latency.measure import MeasureConfig
 from edgewright.latency.target import ProfileConfig
-from edgewright.pipeline import bench
+from edgewright.pipeline import bench, verify
 from edgewright.pipeline.profile import profile_device
 from edgewright.pipeline.search import SearchOptions, search_run
 from edgewright.pipeline.tables import MAX_ERROR
@@ -95,6 +95,7 @@ def brisk():
     """Measure artifacts briefly inside the block: tests ask what is told, not how exactly."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(bench, "ATTEMPTS", 1)
+        patch.setattr(verify, "PAUSE_S", 0.0)
         patch.setattr(
             bench,
             "MEASURE",

@@ -27,7 +27,7 @@ def test_a_table_is_measured_once_and_again_when_asked(chain, tmp_path):
     assert [path.name for path in first.path.parent.iterdir()] == [first.path.name], "no journal is left"
 
 
-@pytest.mark.parametrize("device", [pytest.param("cpu", marks=pytest.mark.slow), "litert"])
+@pytest.mark.parametrize("device", ["cpu", pytest.param("litert", marks=pytest.mark.slow)])
 def test_int8_is_measured_like_any_precision(chain, tmp_path, device):
     brief = replace(PROFILE, n_fit=4, n_validate=2)
     found = profile_device(device, chain.space, precision="int8", tables=tmp_path, preset=brief)

@@ -56,6 +56,7 @@ def test_an_operator_that_crashes_the_runtime_is_a_failure_and_the_run_goes_on(d
     assert table.entries
 
 
+@pytest.mark.slow  # the emulated Pi sees the same by default where it runs
 def test_a_link_that_is_cut_in_mid_table_costs_nothing_that_was_finished(device, built, measured):
     writer = built()
 

@@ -74,11 +74,9 @@ def slow_at_first(monkeypatch):
         return replace(found, measurement=found.measurement.scaled(1e4))
 
     monkeypatch.setattr(verify, "bench_artifact", bench)
-    monkeypatch.setattr(verify, "PAUSE_S", 0.0)
 
 
 def test_a_file_far_from_its_prediction_or_noisy_is_timed_again_and_another_is_not(own_run, monkeypatch):
-    monkeypatch.setattr(verify, "PAUSE_S", 0.0)
     real, calls = verify.bench_artifact, []
 
     def bench(path, profile, **kwargs):
@@ -106,7 +104,6 @@ def test_a_file_that_was_slow_for_a_moment_is_timed_again(own_run, slow_at_first
 
 
 def test_a_file_that_is_always_slow_breaks_its_budget(own_run, monkeypatch):
-    monkeypatch.setattr(verify, "PAUSE_S", 0.0)
     path = own_run / "searches" / "default" / "search.json"
     described = json.loads(path.read_text())
     described["asked"]["cpu"] = 1e-4
