@@ -19,7 +19,11 @@ from edgewright.pipeline.verify import load_verification
 from edgewright.search.archive import Archive
 from edgewright.training.config import TrainConfig
 
-pytestmark = pytest.mark.skipif(not hasattr(signal, "SIGKILL"), reason="kill -9 is a thing of POSIX")
+# Slow together; .ci/run runs all but the demo's.
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.skipif(not hasattr(signal, "SIGKILL"), reason="kill -9 is a thing of POSIX"),
+]
 
 
 def interrupted(outcome):
@@ -213,7 +217,6 @@ def test_a_verification_stopped_twice_ends_with_the_files_of_an_undisturbed_one(
     assert manifests(own_run) == manifests(other), "each can be read"
 
 
-@pytest.mark.slow
 def test_a_transfer_stopped_twice_measures_only_what_is_missing(chain, tmp_path):
     model = tmp_path / "new.json"
     journal = tmp_path / ".new.journal"
@@ -239,7 +242,6 @@ def test_a_transfer_stopped_twice_measures_only_what_is_missing(chain, tmp_path)
     assert {path.name for path in tmp_path.iterdir()} == {"new.json"}, "nothing is left lying about"
 
 
-@pytest.mark.slow
 def test_a_demo_stopped_in_each_of_its_stages_keeps_what_was_finished_and_ends_well(tmp_path):
     out = tmp_path / "demo"
     run = out / "run"

@@ -64,6 +64,7 @@ def group(chain):
         process.communicate()
 
 
+@pytest.mark.slow
 def test_a_search_with_workers_interrupted_and_killed_ends_with_the_archive_of_one_without(
     chain, trained_only, group, edgewright, tmp_path
 ):

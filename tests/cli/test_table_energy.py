@@ -102,6 +102,7 @@ def test_energy_is_a_budget_and_an_objective_from_the_search_to_the_report(
     assert search(*asked, "10", "--no-verify", "--json").json()["n_evaluations"] == 10, "it goes on"
 
 
+@pytest.mark.slow
 def test_a_search_by_energy_alone_verifies_on_its_device(search, powered):
     found = search("--objectives", "cpu.energy", "--evaluations", "4", "--finalists", "1", "--json").json()
     assert found["objectives"] == ["error", "cpu.energy"]

@@ -53,6 +53,7 @@ def test_torchrun_gives_the_run_of_one_process_and_tells_of_it_once(chain, alone
     assert_same_weights(tmp_path / "run", alone)
 
 
+@pytest.mark.slow
 def test_a_process_that_is_killed_ends_all_and_one_process_goes_on(edgewright, chain, alone, tmp_path):
     run = tmp_path / "run"
     processes = start_group(2, "-m", "edgewright", *command(chain, run))

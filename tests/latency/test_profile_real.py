@@ -17,7 +17,8 @@ SPACE = small_space(resolutions=(16,), depths=(1, 2), kernel_sizes=(3, 5), expan
 
 
 @pytest.mark.parametrize(
-    ("backend", "package"), [("onnxruntime", "onnxruntime"), ("litert", "ai_edge_litert")]
+    ("backend", "package"),
+    [pytest.param("onnxruntime", "onnxruntime", marks=pytest.mark.slow), ("litert", "ai_edge_litert")],
 )
 def test_a_space_is_profiled_on_a_real_runtime(backend, package, tmp_path):
     pytest.importorskip(package)

@@ -111,6 +111,7 @@ def test_an_evaluation_with_a_time_limit_works_in_a_process_that_can_be_ended(ch
         assert {row.worker for row in opened.evaluations} == {"process 1"}
 
 
+@pytest.mark.slow
 def test_workers_attack_as_one_process_does(chain, trained_only):
     common = {"budget": "cpu=50ms", "objectives": "adversarial-error", "tables": chain.tables, "seed": 2}
     # The second is cut short within an iteration and goes on.
