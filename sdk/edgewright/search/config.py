@@ -18,11 +18,11 @@ Cost = Callable[[IntArray], FloatArray]
 MAX_SEED = 2**32 - 1
 
 
-#: Why an evaluation failed: the evaluator raised or said so itself, gave no finite number, was still at
-#: work at its time limit, or lost its worker.
 #: Networks over which reports tell how well surrogates predict.
 N_RECENT = 32
 
+#: Why an evaluation failed: the evaluator raised or said so itself, gave no finite number or one below 0,
+#: was still at work at its time limit, or lost its worker.
 FailureKind = Literal["raised", "not finite", "negative", "hung", "lost"]
 
 
