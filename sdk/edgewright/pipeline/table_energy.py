@@ -8,12 +8,11 @@ from typing import Any
 
 from edgewright.devices.conditions import require_gates
 from edgewright.devices.profile import DeviceProfile
-from edgewright.errors import OutputExistsError, TableError, UsageError
+from edgewright.errors import TableError
 from edgewright.latency.encoding_predictor import source_costs
 from edgewright.latency.energy_model import EnergyModel
 from edgewright.latency.energy_run import measure_energies, require_sensor
 from edgewright.latency.model import SourceCosts
-from edgewright.latency.runner import Runner
 from edgewright.latency.table import LatencyTable
 from edgewright.latency.transfer import plan_transfer
 from edgewright.pipeline.card import require_builder
@@ -26,7 +25,7 @@ from edgewright.pipeline.tables import (
     choose_precision,
     emulated_lines,
     error_lines,
-    require_made_for,
+    present_model,
     search_predictor,
 )
 from edgewright.spaces import MobileSpace
@@ -117,7 +116,10 @@ def measure_energy_model(
     require_builder(profile)
     with runner_on(profile, progress=progress) as runner:
         if path.exists() and not again:
-            return EnergyResult(path, _present(path, profile, chosen, space, runner), reused=True)
+            found = present_model(
+                EnergyModel, path, profile, chosen, space, runner, elsewhere="another --tables"
+            )
+            return EnergyResult(path, found, reused=True)
         require_sensor(runner, profile.name)
         plan = plan_transfer(
             space,
@@ -161,21 +163,3 @@ def _sources(
     except TableError as error:
         progress.say(f"{error}: going on without it")
         return ()
-
-
-def _present(
-    path: Path, profile: DeviceProfile, precision: str, space: MobileSpace, runner: Runner
-) -> EnergyModel:
-    """Return the model at ``path`` if it is of what would be measured."""
-    try:
-        model = EnergyModel.load(path)
-        require_made_for(model, profile, precision)
-        model.require_device(runner.fingerprint())
-        model.require_runtime(runner.version)
-        if model.space_digest != space.digest:
-            raise TableError(f"it is of {model.space_name}, not of {space.name}")
-    except UsageError as error:
-        raise OutputExistsError(
-            f"{path} is there already and is kept: {error}; give another --tables, or --again to replace it"
-        ) from error
-    return model

@@ -9,9 +9,8 @@ from typing import Any
 
 from edgewright.devices.conditions import require_gates
 from edgewright.devices.profile import DeviceProfile
-from edgewright.errors import OutputExistsError, TableError, UsageError
+from edgewright.errors import TableError, UsageError
 from edgewright.latency.model import LatencyModel, is_model
-from edgewright.latency.runner import Runner
 from edgewright.latency.table import LatencyTable
 from edgewright.latency.target import ProfileConfig
 from edgewright.latency.transfer import NETWORKS, measure_transfer, plan_transfer
@@ -25,7 +24,7 @@ from edgewright.pipeline.tables import (
     emulated_lines,
     error_lines,
     model_path,
-    require_made_for,
+    present_model,
 )
 from edgewright.spaces import MobileSpace
 
@@ -123,7 +122,10 @@ def transfer_table(
     require_builder(profile)
     with runner_on(profile, progress=progress) as runner:
         if path.exists() and not again:
-            return TransferResult(path, _present(path, profile, chosen, space, runner), reused=True)
+            found = present_model(
+                LatencyModel, path, profile, chosen, space, runner, elsewhere="--out for another place"
+            )
+            return TransferResult(path, found, reused=True)
         require_gates(profile, runner.conditions())
         journal = path.with_name(f".{path.stem}.journal")
         with progress.task(f"measuring {len(plan.networks)} networks on {profile.name}") as task:
@@ -168,20 +170,3 @@ def _load(
                 "--from"
             )
     return known
-
-
-def _present(
-    path: Path, profile: DeviceProfile, precision: str, space: MobileSpace, runner: Runner
-) -> LatencyModel:
-    """Return the model at ``path`` if it is of what would be measured."""
-    mend = "give --out for another place, or --again to replace it"
-    try:
-        model = LatencyModel.load(path)
-        require_made_for(model, profile, precision)
-        model.require_device(runner.fingerprint())
-        model.require_runtime(runner.version)
-        if model.space_digest != space.digest:
-            raise TableError(f"it is of {model.space_name}, not of {space.name}")
-    except UsageError as error:
-        raise OutputExistsError(f"{path} is there already and is kept: {error}; {mend}") from error
-    return model

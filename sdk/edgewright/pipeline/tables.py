@@ -4,19 +4,29 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from edgewright.backends.registry import runtime
 from edgewright.devices.probe import probe
 from edgewright.devices.profile import DeviceProfile
-from edgewright.errors import ForeignTableError, InaccurateTableError, PrecisionError, TableError
+from edgewright.errors import (
+    ForeignTableError,
+    InaccurateTableError,
+    OutputExistsError,
+    PrecisionError,
+    TableError,
+    UsageError,
+)
 from edgewright.latency.encoding_predictor import EncodingPredictor, model_covers
 from edgewright.latency.energy_model import EnergyModel, energy_command
 from edgewright.latency.model import LatencyModel, NetworkModel
 from edgewright.latency.predictor import LatencyPredictor
+from edgewright.latency.runner import Runner
 from edgewright.latency.table import LatencyTable
 from edgewright.spaces import MobileSpace
 from edgewright.spaces.architecture import FloatArray, IntArray
+
+Model = TypeVar("Model", bound=NetworkModel)
 
 MAX_ERROR = 0.15  # mean relative error of a table above which a budget means nothing
 DEFAULT_Z = 1.96
@@ -201,6 +211,44 @@ def error_lines(model: NetworkModel) -> list[str]:
         f"within ±10 %, Spearman {found.spearman:.3f}"
     )
     return lines
+
+
+def present_model(
+    kind: type[Model],
+    path: Path,
+    profile: DeviceProfile,
+    precision: str,
+    space: MobileSpace,
+    runner: Runner,
+    *,
+    elsewhere: str,
+) -> Model:
+    """Return the model at ``path`` if it is of what would be measured.
+
+    Args:
+        kind: of model.
+        path: of a file that is there.
+        profile: the device.
+        precision: of the artifacts.
+        space: of the networks.
+        runner: that would measure them.
+        elsewhere: what a user gives for another place.
+
+    Raises:
+        OutputExistsError: it is faulty or of something else; it is kept.
+    """
+    try:
+        model = kind.load(path)
+        require_made_for(model, profile, precision)
+        model.require_device(runner.fingerprint())
+        model.require_runtime(runner.version)
+        if model.space_digest != space.digest:
+            raise TableError(f"it is of {model.space_name}, not of {space.name}")
+    except UsageError as error:
+        raise OutputExistsError(
+            f"{path} is there already and is kept: {error}; give {elsewhere}, or --again to replace it"
+        ) from error
+    return model
 
 
 @dataclass(frozen=True, slots=True)
