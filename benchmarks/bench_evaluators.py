@@ -3,9 +3,9 @@
 A supernet is trained for an epoch on scikit-learn's handwritten digits, then the same networks are
 evaluated, BatchNorm calibrated and on the validation images as in a search, by
 
-- ``1 worker`` and ``2 workers``: processes of this machine (``edgewright search --workers``);
+- ``1 worker`` and ``2 workers``: processes of this machine, as a search has them by default;
 - ``2 ray actors``: a local Ray (``edgewright search --cluster local``);
-- ``this process``: as a search evaluates that is given neither.
+- ``this process``: as a search evaluates that is given ``--workers 0``.
 
 All workers are started and have evaluated something before anything is timed. The sides take turns in
 an order that is drawn anew each round. Each evaluation computes with one thread on every side, and the
@@ -19,7 +19,8 @@ the ``ceiling``.
     python benchmarks/bench_evaluators.py --json benchmarks/results/evaluators.json
 
 About 5 minutes on two quiet cores; ``--quick`` takes one, and its figures mean little. The last line is
-one JSON object: evaluations a second of each side, and ratios, medians over the rounds.
+one JSON object: evaluations a second of each side, and ratios, medians over the rounds, with the
+interquartile range of each under ``iqr``.
 """
 
 from __future__ import annotations
@@ -116,21 +117,37 @@ class Result:
         return [a / b for a, b in zip(self.rates[side], self.rates[to], strict=True)]
 
     def summary(self) -> dict[str, Any]:
-        """Return medians over the rounds."""
-        sides = [side for side in (TWO, RAY) if side in self.rates]
+        """Return medians over the rounds, and under ``iqr`` their interquartile ranges."""
+        found = self._by_round()
+        return {**_each(found, _median), "iqr": _each(found, _iqr), "rounds": self.config.rounds}
+
+    def _by_round(self) -> dict[str, Any]:
+        sides = [side for side in (HERE, TWO, RAY) if side in self.rates]
+        workers = [side for side in sides if side != HERE]
         return {
-            "evaluations_per_s": {name: round(statistics.median(v), 3) for name, v in self.rates.items()},
-            "ratio_to_1_worker": {side: round(statistics.median(self.ratios(side)), 3) for side in sides},
-            "ceiling": round(statistics.median(self.ceiling), 3),
+            "evaluations_per_s": dict(self.rates),
+            "ratio_to_1_worker": {side: self.ratios(side) for side in sides},
+            "ceiling": self.ceiling,
             "share_of_ceiling": {
-                side: round(
-                    statistics.median(r / c for r, c in zip(self.ratios(side), self.ceiling, strict=True)),
-                    3,
-                )
-                for side in sides
+                side: [r / c for r, c in zip(self.ratios(side), self.ceiling, strict=True)]
+                for side in workers
             },
-            "rounds": self.config.rounds,
         }
+
+
+def _each(found: Mapping[str, Any], of: Callable[[Sequence[float]], float]) -> dict[str, Any]:
+    """Return one number in place of each sequence of rounds."""
+    return {
+        name: _each(value, of) if isinstance(value, Mapping) else of(value) for name, value in found.items()
+    }
+
+
+def _median(values: Sequence[float]) -> float:
+    return round(statistics.median(values), 3)
+
+
+def _iqr(values: Sequence[float]) -> float:
+    return round(float(np.subtract(*np.percentile(values, [75, 25]))), 3)
 
 
 class Busy:

@@ -16,8 +16,11 @@ def test_it_ends_with_one_json_object_of_rates_and_ratios(tmp_path):
     assert done.returncode == 0, done.stderr
     found = json.loads(done.stdout.splitlines()[-1])
     assert set(found["evaluations_per_s"]) == {"this process", "1 worker", "2 workers"}
-    assert set(found["ratio_to_1_worker"]) == set(found["share_of_ceiling"]) == {"2 workers"}
+    assert set(found["ratio_to_1_worker"]) == {"this process", "2 workers"}
+    assert set(found["share_of_ceiling"]) == {"2 workers"}
     assert found["ceiling"] > 0
+    assert found["iqr"]["ceiling"] == 0.0, "of one round"
+    assert set(found["iqr"]) == {*found} - {"iqr", "rounds"}
     written = json.loads(out.read_text())
     assert written["summary"] == found
     assert len(written["rates"]["1 worker"]) == 1

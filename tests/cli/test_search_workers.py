@@ -12,7 +12,7 @@ import pytest
 from contracts.crew_contract import gone
 from doubles.archives import rows
 from doubles.command import SDK
-from doubles.tiny_chain import BUDGET
+from doubles.tiny_chain import BUDGET, EVALUATIONS
 
 from edgewright.pipeline.run import RunFolder
 from edgewright.search.archive import Archive
@@ -94,6 +94,26 @@ def test_a_search_with_workers_interrupted_and_killed_ends_with_the_archive_of_o
     assert not [p for p in archive(trained_only).parent.iterdir() if "evaluator" in p.name]
 
 
+def test_by_default_a_worker_that_is_killed_changes_nothing(chain, trained_only, group):
+    budget = ("--budget", BUDGET, "--evaluations", EVALUATIONS, "--seed", "0")
+    process = group(trained_only, *budget)
+    deadline = time.monotonic() + 120.0
+    while evaluated(trained_only) < 3:
+        assert process.poll() is None, process.communicate()
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+    workers = [child.pid for child in psutil.Process(process.pid).children(recursive=True)]
+    assert workers, "no evaluation is in the search's own process"
+    for pid in workers:
+        os.kill(pid, signal.SIGKILL)
+    _, err = process.communicate(timeout=120)
+    assert process.returncode == 0, err
+    undisturbed = archive(chain.run)
+    assert rows(archive(trained_only), tries=False) == rows(undisturbed, tries=False)
+    with Archive.read(undisturbed) as opened:
+        assert not any("this process" in row.worker for row in opened.evaluations)
+
+
 def test_a_finished_search_starts_no_worker(chain, own_run, edgewright, monkeypatch):
     before = rows(archive(own_run))
     monkeypatch.setattr(subprocess, "Popen", lambda *a, **k: pytest.fail("a worker was started"))
@@ -107,8 +127,10 @@ def test_a_finished_search_starts_no_worker(chain, own_run, edgewright, monkeypa
 
 def test_workers_and_clusters_that_cannot_be_are_refused(chain, trained_only, edgewright):
     command = arguments(chain, trained_only)
-    edgewright(*command, "--workers", "0").refusal(2, "--workers")
-    edgewright(*command, "--time-limit", "0").refusal(2, "seconds above 0", "--time-limit 600")
+    edgewright(*command, "--workers", "-1").refusal(2, "--workers")
+    edgewright(*command, "--time-limit", "-1").refusal(2, "--time-limit")
+    edgewright(*command, "--time-limit", "nan").refusal(2, "0 for none", "--time-limit 600")
+    edgewright(*command, "--workers", "0", "--time-limit", "9").refusal(2, "leave out --workers or")
     edgewright(*command, "--cluster", "elsewhere").refusal(
         2, "'elsewhere' is no Ray cluster", "--cluster local"
     )

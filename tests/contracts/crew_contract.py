@@ -1,7 +1,7 @@
 """What every crew of workers must hold. Subclass it with a fixture ``crew``.
 
-``crew(factory, n_workers=2, time_limit_s=None, **arguments)`` returns a crew whose workers call that
-factory of :mod:`doubles.evaluators`; the fixture closes it.
+``crew(factory, n_workers=2, time_limit_s=None, patience=USUAL, **arguments)`` returns a crew whose workers
+call that factory of :mod:`doubles.evaluators`; the fixture closes it.
 """
 
 import os
@@ -13,6 +13,8 @@ from doubles.evaluators import SPACE
 from doubles.search_problems import SyntheticProblem
 
 from edgewright.errors import DataError, RunError, UsageError
+from edgewright.evaluation import Patience
+from edgewright.evaluation.limit import TimeLimit
 from edgewright.search import Failure
 
 PATIENCE_S = 30.0
@@ -84,7 +86,25 @@ class CrewContract:
         assert "within the time limit of 1.5 s" in hung.outcome.reason
         assert hung.seconds >= 1.5
         assert hung.attempts == 1
-        workers.time_limit_s = 60.0
+        workers.limit = TimeLimit(60.0)
+        assert [a.outcome for a in by_row(workers(rows(9, 10)))] == [0.09, 0.1]
+
+    def test_without_a_limit_what_hangs_is_known_by_how_long_the_others_took(self, crew, tmp_path):
+        patience = Patience(factor=10.0, floor_s=1.0, n_first=3, first_s=60.0)
+        workers = crew("troubled", notes=str(tmp_path), patience=patience)
+        found = by_row(workers(rows(3, 9, 10, 11)))
+        assert [a.outcome for a in found[1:]] == [0.09, 0.1, 0.11]
+        assert found[0].outcome.kind == "hung"
+        assert "the longest of 3 others" in found[0].outcome.reason
+        assert "--time-limit" in found[0].outcome.reason
+        assert found[0].seconds < 30.0, "not what is waited for the first"
+
+    def test_workers_may_get_ready_before_there_is_work(self, crew, tmp_path):
+        workers = crew("troubled", notes=str(tmp_path))
+        workers.prepare(0)
+        assert not workers.workers
+        workers.prepare(3)
+        assert len(workers.workers) == 2
         assert [a.outcome for a in by_row(workers(rows(9, 10)))] == [0.09, 0.1]
 
     def test_an_error_of_the_sdk_ends_the_batch_and_not_the_crew(self, crew, tmp_path):
@@ -124,7 +144,7 @@ class CrewContract:
         ("options", "named"),
         [
             ({"n_workers": 0}, "at least 1 worker"),
-            ({"time_limit_s": 0.0}, "time limit"),
+            ({"time_limit_s": -1.0}, "time limit"),
             ({"time_limit_s": float("nan")}, "time limit"),
         ],
     )

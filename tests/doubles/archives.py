@@ -12,7 +12,7 @@ def rows(path, *, tries=True):
         return [
             (
                 *(r.id, r.x, r.objectives, r.constraints, r.iteration, r.position, r.seed),
-                *(r.failure, r.failure_kind, r.attempts if tries else None),
+                *(r.failure, r.failure_kind, r.weights, r.attempts if tries else None),
             )
             for r in archive.evaluations
         ]

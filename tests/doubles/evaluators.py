@@ -62,6 +62,28 @@ def troubled(notes):
     return evaluate
 
 
+def crowded(notes):
+    """Networks 5 and 6 take their first worker with them; noted is who began, and how many others worked."""
+    notes = Path(notes)
+
+    def evaluate(x):
+        code = int(x[0])
+        others = len(list(notes.glob("works-*")))
+        mine = notes / f"works-{os.getpid()}"
+        mine.touch()
+        with (notes / "begun").open("a") as stream:
+            stream.write(f"{code} {others}\n")
+        first = not (notes / f"{code}").exists()
+        (notes / f"{code}").touch()
+        time.sleep(0.2)
+        mine.unlink()
+        if code in (5, 6) and first:
+            os._exit(7)
+        return code / 100
+
+    return evaluate
+
+
 def keeps_python_busy(notes):
     """An evaluator that lets no other thread of its process run for long."""
 

@@ -15,7 +15,7 @@ from PIL import Image
 
 from edgewright.latency.measure import MeasureConfig
 from edgewright.latency.target import ProfileConfig
-from edgewright.pipeline import bench, verify
+from edgewright.pipeline import bench, evaluator, verify
 from edgewright.pipeline.profile import profile_device
 from edgewright.pipeline.search import SearchOptions, search_run
 from edgewright.pipeline.tables import MAX_ERROR
@@ -92,8 +92,13 @@ def write_images(root, *, classes=CLASSES, n_train=48, n_test=25):
 
 @contextmanager
 def brisk():
-    """Measure artifacts briefly inside the block: tests ask what is told, not how exactly."""
+    """Measure artifacts briefly inside the block: tests ask what is told, not how exactly.
+
+    A search evaluates in this process where none says how many workers: they would take longer to start
+    than all that they evaluate here. Its archive is the same; tests of workers ask for them.
+    """
     with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(evaluator, "usual_workers", lambda *_, **__: 0)
         patch.setattr(bench, "ATTEMPTS", 1)
         patch.setattr(verify, "PAUSE_S", 0.0)
         patch.setattr(

@@ -10,8 +10,9 @@ from contracts.crew_contract import CrewContract, by_row, gone, rows
 from doubles.search_problems import ListSpace
 
 from edgewright.errors import RunError
-from edgewright.evaluation import EvaluatorSpec, ProcessPool
+from edgewright.evaluation import EvaluatorSpec, Patience, ProcessPool
 from edgewright.evaluation import pool as pool_module
+from edgewright.evaluation.limit import USUAL
 from edgewright.search import Archive, Failure, SearchConfig, run_search
 
 PARENT = """
@@ -29,9 +30,9 @@ with ProcessPool(spec, 2) as pool:
 def crew():
     made = []
 
-    def make(factory, n_workers=2, time_limit_s=None, **arguments):
+    def make(factory, n_workers=2, time_limit_s=None, patience=USUAL, **arguments):
         spec = EvaluatorSpec(factory=f"doubles.evaluators:{factory}", arguments=arguments)
-        made.append(ProcessPool(spec, n_workers, time_limit_s=time_limit_s))
+        made.append(ProcessPool(spec, n_workers, time_limit_s=time_limit_s, patience=patience))
         return made[-1]
 
     yield make
@@ -58,6 +59,14 @@ class TestProcessPool(CrewContract):
         assert answer.outcome.reason.endswith("out of luck")
         with pytest.raises(RunError, match="status 1: cannot allocate memory"):
             list(crew("dies_while_it_loads")(rows(1)))
+
+    def test_what_lost_its_worker_is_tried_again_alone_when_the_others_are_done(self, crew, tmp_path):
+        found = by_row(crew("crowded", n_workers=3, notes=str(tmp_path))(rows(5, 20, 21, 22, 6, 23)))
+        assert [a.outcome for a in found] == [0.05, 0.2, 0.21, 0.22, 0.06, 0.23]
+        assert [a.attempts for a in found] == [2, 1, 1, 1, 2, 1]
+        begun = [line.split() for line in (tmp_path / "begun").read_text().splitlines()]
+        assert {code for code, _ in begun[-2:]} == {"5", "6"}
+        assert [others for _, others in begun[-2:]] == ["0", "0"]
 
     def test_time_in_which_this_process_was_stopped_is_no_workers_fault(self, crew, monkeypatch):
         pool = crew("formula", n_workers=1, seconds=0.3, time_limit_s=5.0)
@@ -104,13 +113,21 @@ def test_workers_that_fill_the_machine_keep_to_cores_of_their_own(monkeypatch):
     assert pool_module._cores(0, 2, 1) == pool_module._cores(0, 5, 1) == [], "they go where they like"
 
 
-def test_a_search_sets_a_network_aside_that_hangs_and_does_not_try_it_again(crew, tmp_path):
+@pytest.mark.parametrize(
+    "limit",
+    [
+        {"time_limit_s": 1.5},
+        {"patience": Patience(factor=10.0, floor_s=1.5, n_first=3, first_s=60.0)},
+    ],
+    ids=["given", "usual"],
+)
+def test_a_search_sets_a_network_aside_that_hangs_and_does_not_try_it_again(crew, tmp_path, limit):
     space = ListSpace(8)
 
     def go_on(archive, evaluations):
         return run_search(
             space,
-            evaluate=crew("hangs_once", notes=str(tmp_path), time_limit_s=1.5),
+            evaluate=crew("hangs_once", notes=str(tmp_path), **limit),
             objectives={"size": lambda X: X[:, 0] + 1.0},
             budgets={},
             archive=archive,

@@ -19,6 +19,7 @@ from doubles.archives import rows
 import edgewright
 from edgewright.errors import DeviceUnavailableError, MissingExtraError, RunError, UsageError
 from edgewright.evaluation import EvaluatorSpec, RayCluster, require_cluster
+from edgewright.evaluation.limit import USUAL
 
 SEARCH = Path(__file__).parents[1] / "search" / "resumable_search.py"
 FORMULA = EvaluatorSpec(factory="doubles.evaluators:formula")
@@ -74,9 +75,9 @@ def started():
 def crew(started):
     made = []
 
-    def make(factory, n_workers=2, time_limit_s=None, **arguments):
+    def make(factory, n_workers=2, time_limit_s=None, patience=USUAL, **arguments):
         spec = EvaluatorSpec(factory=f"doubles.evaluators:{factory}", arguments=arguments)
-        made.append(RayCluster(spec, n_workers, time_limit_s=time_limit_s))
+        made.append(RayCluster(spec, n_workers, time_limit_s=time_limit_s, patience=patience))
         return made[-1]
 
     yield make

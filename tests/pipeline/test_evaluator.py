@@ -9,9 +9,13 @@ from safetensors import safe_open
 from safetensors.torch import save_file
 
 from edgewright.errors import UsageError
+from edgewright.evaluation import ProcessPool
+from edgewright.files import file_digest
+from edgewright.pipeline import evaluator
 from edgewright.pipeline.evaluator import SubnetError, evaluator_of, load_subnet_error
 from edgewright.pipeline.search import SearchOptions, search_run
 from edgewright.pipeline.trained import TrainedRun
+from edgewright.pipeline.workers import cpus, usual_workers
 from edgewright.search.archive import Archive
 from edgewright.training.attack import Attack, adversarial_error
 
@@ -86,24 +90,42 @@ def test_nothing_is_left_of_the_workers_file(trained, tmp_path):
     with evaluator_of(trained, tmp_path, workers=2):
         assert len(list(tmp_path.iterdir())) == 1
     assert not list(tmp_path.iterdir())
-    with evaluator_of(trained, tmp_path):
-        assert not list(tmp_path.iterdir()), "one network after the other needs none"
+    with evaluator_of(trained, tmp_path, workers=0):
+        assert not list(tmp_path.iterdir()), "this process needs none"
+
+
+def test_what_earlier_evaluations_took_decides_when_one_hangs(trained, tmp_path):
+    with evaluator_of(trained, tmp_path, workers=1, earlier_s=[100.0] * 8) as crew:
+        assert crew.limit.seconds == 3000.0
+    with evaluator_of(trained, tmp_path, workers=1, earlier_s=[100.0] * 8, time_limit_s=5.0) as crew:
+        assert crew.limit.seconds == 5.0
+    with evaluator_of(trained, tmp_path, workers=1, time_limit_s=0.0) as crew:
+        assert crew.limit.seconds == np.inf
+
+
+def test_by_default_no_evaluation_is_in_the_searchs_own_process(trained, tmp_path, monkeypatch):
+    monkeypatch.setattr(evaluator, "usual_workers", usual_workers)  # tests leave it out for its start alone
+    with evaluator_of(trained, tmp_path, batch=2) as crew:
+        assert isinstance(crew, ProcessPool)
+        assert crew.n_workers == min(2, cpus())
 
 
 def test_workers_change_nothing_but_the_time_it_takes(chain, trained_only):
-    for name, workers in (("one", None), ("two", 2)):
+    for name, workers in (("none", 0), ("two", 2)):
         options = SearchOptions(
             name=name, workers=workers, budget=BUDGET, evaluations=24, tables=chain.tables, seed=5
         )
         assert len(search_run(trained_only, options).front.members) == 24
-    assert rows(archive(trained_only, "one")) == rows(archive(trained_only, "two"))
+    assert rows(archive(trained_only, "none")) == rows(archive(trained_only, "two"))
     with Archive.read(archive(trained_only, "two")) as opened:
         assert {row.worker for row in opened.evaluations} == {"process 1", "process 2"}
+        weights = file_digest(trained_only / "supernet.safetensors")
+        assert {row.weights for row in opened.evaluations} == {weights}
     assert not list((trained_only / "searches" / "two").glob("*.safetensors"))
 
 
 def test_an_evaluation_with_a_time_limit_works_in_a_process_that_can_be_ended(chain, trained_only):
-    options = SearchOptions(evaluations=2, tables=chain.tables, time_limit_s=1e-6)
+    options = SearchOptions(evaluations=2, tables=chain.tables, workers=1, time_limit_s=1e-6)
     found = search_run(trained_only, options)
     with Archive.read(found.folder / "archive.sqlite") as opened:
         # One may be done before anyone has looked at the time.
@@ -115,7 +137,7 @@ def test_an_evaluation_with_a_time_limit_works_in_a_process_that_can_be_ended(ch
 def test_workers_attack_as_one_process_does(chain, trained_only):
     common = {"budget": "cpu=50ms", "objectives": "adversarial-error", "tables": chain.tables, "seed": 2}
     # The second is cut short within an iteration and goes on.
-    for name, workers, n in (("one", None, 20), ("two", 2, 17), ("two", 2, 20)):
+    for name, workers, n in (("one", 0, 20), ("two", 2, 17), ("two", 2, 20)):
         search_run(trained_only, SearchOptions(name=name, workers=workers, evaluations=n, **common))
     assert rows(archive(trained_only, "one")) == rows(archive(trained_only, "two"))
     assert all(len(row[2]) == 3 for row in rows(archive(trained_only, "one")))
@@ -124,8 +146,10 @@ def test_workers_attack_as_one_process_does(chain, trained_only):
 @pytest.mark.parametrize(
     ("given", "named"),
     [
-        ({"workers": 0}, "at least 1 worker"),
-        ({"time_limit_s": -1.0}, "above 0"),
+        ({"workers": -1}, "at least 1 worker"),
+        ({"workers": 0, "time_limit_s": 5.0}, "leave out --workers or --time-limit"),
+        ({"workers": 0, "cluster": "local"}, "leave out --workers or --cluster"),
+        ({"time_limit_s": -1.0}, "0 for none"),
         ({"cluster": "somewhere"}, "no Ray cluster"),
     ],
 )

@@ -79,7 +79,7 @@ def test_what_a_search_wrote_that_never_evaluated_binds_nobody(tmp_path):
     ).close()
     with Archive.open(path, {"weights": "xyz"}, notes={"versions": {"numpy": "2"}}) as archive:
         archive.require({"seed": 1})
-        assert archive.meta == {"schema": 2, "weights": "xyz", "versions": {"numpy": "2"}, "seed": 1}
+        assert archive.meta == {"schema": 3, "weights": "xyz", "versions": {"numpy": "2"}, "seed": 1}
         add(archive, (1, 2))
     with Archive.open(path) as archive:
         assert archive.meta["weights"] == "xyz"
@@ -301,6 +301,19 @@ def test_what_an_evaluation_cost_and_how_it_failed_is_kept(tmp_path):
         hung, fine = archive.evaluations
     assert (hung.failure_kind, hung.attempts, hung.worker, hung.seconds) == ("hung", 1, "a", 2.5)
     assert (fine.failure_kind, fine.attempts, fine.worker) == (None, 2, "b")
+    assert hung.circumstances() == {"seconds": 2.5, "seed": 1, "weights": "", "worker": "a", "attempts": 1}
+
+
+def test_every_row_tells_the_weights_that_it_was_evaluated_with(tmp_path):
+    path = tmp_path / "a.sqlite"
+    with Archive.open(path, {"weights": "abc"}) as archive:
+        add(archive, (1,))
+        add(archive, (2,), failure="out of memory")
+        told = {"iteration": 0, "position": 2, "seed": 1, "seconds": 0.1}
+        archive.add((3,), objectives=(0.5,), weights="xyz", **told)
+        assert [row.weights for row in archive.evaluations] == ["abc", "abc", "xyz"]
+    with Archive.read(path) as archive:
+        assert [row.weights for row in archive.evaluations] == ["abc", "abc", "xyz"]
 
 
 def test_a_file_of_schema_1_is_read_as_it_is():
@@ -311,18 +324,45 @@ def test_a_file_of_schema_1_is_read_as_it_is():
         assert [row.id for row in archive.evaluations] == list(range(1, 18))
         assert {row.failure_kind for row in archive.failures} == {"raised"}
         assert {row.attempts for row in archive.evaluations} == {1}
+        assert {row.weights for row in archive.evaluations} == {"fixed"}
         assert [row["iteration"] for row in archive.reports] == [0, 1]
     assert path.read_bytes() == before
 
 
-def test_a_search_of_schema_1_goes_on_as_one_of_schema_2(tmp_path):
+def test_a_file_of_schema_2_is_read_as_it_is(tmp_path):
+    path = Path(shutil.copy(DATA / "archive-2.sqlite", tmp_path / "a.sqlite"))
+    before = path.read_bytes()
+    with Archive.read(path) as archive:
+        assert archive.meta["schema"] == 2
+        rows = archive.evaluations
+    assert [row.id for row in rows] == list(range(1, 18))
+    assert [(row.id, row.failure_kind) for row in rows if row.failure] == [(1, "raised"), (8, "hung")]
+    assert [row.id for row in rows if row.attempts == 2] == [6]
+    assert {row.worker for row in rows} == {"process 1", "process 2"}
+    assert {row.weights for row in rows} == {"fixed"}
+    assert path.read_bytes() == before
+
+
+def test_a_file_of_before_whose_search_knew_no_weights_has_none(tmp_path):
+    path = shutil.copy(DATA / "archive-2.sqlite", tmp_path / "a.sqlite")
+    connection = sqlite3.connect(path)
+    connection.execute("DELETE FROM meta WHERE key = 'weights'")
+    connection.commit()
+    connection.close()
+    for use in (Archive.read, Archive.open, Archive.read):
+        with use(path) as archive:
+            assert {row.weights for row in archive.evaluations} == {""}
+
+
+@pytest.mark.parametrize("schema", [1, 2])
+def test_a_search_of_an_earlier_schema_goes_on_as_one_of_the_present(tmp_path, schema):
     path = tmp_path / "a.sqlite"
-    shutil.copy(DATA / "archive-1.sqlite", path)
+    shutil.copy(DATA / f"archive-{schema}.sqlite", path)
     with Archive.read(path) as archive:
         before, meta = archive.evaluations, archive.meta
     for _ in range(2):  # once it is done there is nothing to do
         with Archive.open(path, {"weights": "fixed"}) as archive:
-            assert archive.meta == meta | {"schema": 2}
+            assert archive.meta == meta | {"schema": 3}
             assert archive.evaluations == before
     problem = SyntheticProblem(meta["space"])
     with Archive.open(path, {"weights": "fixed"}) as archive:
@@ -337,6 +377,7 @@ def test_a_search_of_schema_1_goes_on_as_one_of_schema_2(tmp_path):
             ),
         )
         assert archive.evaluations[:17] == before
+        assert archive.evaluations[17].weights == "fixed"
         assert len(archive) == 18
 
 

@@ -102,10 +102,11 @@ def search(
     workers: Annotated[
         int | None,
         typer.Option(
-            min=1,
+            min=0,
             max=4096,
-            help="Processes that evaluate side by side, one thread each; 1 unless given, or all CPUs of a "
-            "cluster. The archive is the same with any number.",
+            help="Processes that evaluate side by side, one thread each; unless given, as many as there are "
+            "CPUs and memory for, at most --batch, or all CPUs of a cluster. The archive is the same with "
+            "any number. 0 evaluates in the search's own process, for debugging: a crash ends it.",
             show_default=False,
         ),
     ] = None,
@@ -120,7 +121,8 @@ def search(
         float | None,
         typer.Option(
             min=0.0,
-            help="Seconds after which an evaluation is given up, its network set aside; none unless given.",
+            help="Seconds after which an evaluation is given up, its network set aside; 0 is none. Unless "
+            "given, 30 times the longest so far, at least 15 minutes, and a day until 8 are known.",
             show_default=False,
         ),
     ] = None,

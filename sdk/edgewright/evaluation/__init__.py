@@ -1,6 +1,7 @@
 """Evaluators: one network after the other, in processes of this machine, or on a Ray cluster. No torch."""
 
 from edgewright.evaluation.crew import Crew, require_crew
+from edgewright.evaluation.limit import Patience
 from edgewright.evaluation.pool import ProcessPool
 from edgewright.evaluation.ray_cluster import RayCluster, require_cluster
 from edgewright.evaluation.serial import one_by_one
@@ -10,6 +11,7 @@ __all__ = [
     "Crew",
     "EvaluateOne",
     "EvaluatorSpec",
+    "Patience",
     "ProcessPool",
     "RayCluster",
     "one_by_one",

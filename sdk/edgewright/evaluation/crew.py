@@ -2,24 +2,26 @@
 
 1. Workers are hired when there is work for them, as many as were asked for, and stay until the end.
 2. A worker that is ready gets the next network. Results are yielded as they come.
-3. A worker that is lost is replaced and its network tried once more; then the network is quarantined.
-4. A network that is at work for longer than the time limit is quarantined and its worker replaced.
+3. A worker that is lost is replaced and its network tried once more, at the end of its batch, where it
+   has the machine to itself: memory that ran out among many may do for one. Then it is quarantined.
+4. A network that is at work for longer than the time limit (:mod:`edgewright.evaluation.limit`) is
+   quarantined and its worker replaced.
 
 Which worker a network meets changes nothing but who did it: the archive is that of one worker.
 """
 
 from __future__ import annotations
 
-import math
 import time
 from abc import ABC, abstractmethod
 from collections import deque
 from collections.abc import Iterator
 from dataclasses import dataclass
 from types import TracebackType
-from typing import Generic, NamedTuple, Self, TypeVar
+from typing import ClassVar, Generic, NamedTuple, Self, TypeVar
 
 from edgewright.errors import RunError, UsageError
+from edgewright.evaluation.limit import USUAL, Patience, TimeLimit, require_time_limit
 from edgewright.evaluation.reply import Reply, outcome_of, require_no_error
 from edgewright.search.config import Answer, Failure
 from edgewright.spaces.architecture import IntArray
@@ -67,13 +69,15 @@ class Event(NamedTuple, Generic[W]):
 
 
 def require_crew(n_workers: int, time_limit_s: float | None) -> None:
-    """Raise ``UsageError`` for a number of workers, or a time limit in seconds, that cannot be."""
+    """Raise ``UsageError`` for a number of workers, or a time limit in seconds, that cannot be.
+
+    Args:
+        n_workers: at most.
+        time_limit_s: as :class:`Crew` takes it.
+    """
     if n_workers < 1:
         raise UsageError(f"an evaluation needs at least 1 worker, got {n_workers}; give --workers 1")
-    if time_limit_s is not None and not (math.isfinite(time_limit_s) and time_limit_s > 0):
-        raise UsageError(
-            f"a time limit is a number of seconds above 0, got {time_limit_s:g}; give --time-limit 600"
-        )
+    require_time_limit(time_limit_s)
 
 
 class Crew(ABC, Generic[W]):
@@ -81,17 +85,23 @@ class Crew(ABC, Generic[W]):
 
     Args:
         n_workers: at most.
-        time_limit_s: for one evaluation; None is no limit. Time in which this process itself was stopped
-            does not count.
+        time_limit_s: for one evaluation; 0 is no limit, and None one that only what hangs will reach.
+            Time in which this process itself was stopped does not count.
+        patience: what that limit is made of.
 
     Raises:
         UsageError: a number below its least value.
     """
 
-    def __init__(self, n_workers: int, *, time_limit_s: float | None = None) -> None:
+    #: Whether workers share one machine's memory.
+    on_one_machine: ClassVar[bool] = True
+
+    def __init__(
+        self, n_workers: int, *, time_limit_s: float | None = None, patience: Patience = USUAL
+    ) -> None:
         require_crew(n_workers, time_limit_s)
         self.n_workers = n_workers
-        self.time_limit_s = time_limit_s
+        self.limit = TimeLimit(time_limit_s, patience)
         self.workers: dict[int, W] = {}  # by slot
         self._start_losses = 0
         self._starting_s = 0.0
@@ -143,6 +153,16 @@ class Crew(ABC, Generic[W]):
             for worker in self._busy():  # what is still at work is wanted by nobody
                 self._dismiss(worker)
 
+    def prepare(self, n: int) -> None:
+        """Hire workers for ``n`` networks that will come; they get ready while the caller does other things.
+
+        Raises:
+            RunError: one cannot be started.
+        """
+        if n > 0:
+            self._open()
+            self._hire_for(n)
+
     def close(self) -> None:
         """End all workers; what they work at is lost."""
         for worker in list(self.workers.values()):
@@ -153,15 +173,23 @@ class Crew(ABC, Generic[W]):
 
     def _assign(self, X: IntArray, waiting: deque[int], tries: list[int]) -> None:
         """Hire as many as there is work for, and give those that are ready something to do."""
-        wanted = min(self.n_workers, len(waiting) + len(self._busy()))
-        for slot in range(self.n_workers):
-            if len(self.workers) < wanted and slot not in self.workers:
-                self.workers[slot] = self._hire(slot)
+        self._hire_for(len(waiting) + len(self._busy()))
         for worker in self.workers.values():
-            if waiting and worker.ready and worker.row is None:
+            if worker.ready and worker.row is None and waiting and self._may_begin(waiting[0], tries):
                 worker.row, worker.busy_s = waiting.popleft(), 0.0
                 tries[worker.row] += 1
                 self._ask(worker, [int(v) for v in X[worker.row]])
+
+    def _hire_for(self, n: int) -> None:
+        wanted = min(self.n_workers, n)
+        for slot in range(self.n_workers):
+            if len(self.workers) < wanted and slot not in self.workers:
+                self.workers[slot] = self._hire(slot)
+
+    def _may_begin(self, row: int, tries: list[int]) -> bool:
+        """Return whether nothing is at work that a second try is to be spared, or is spared itself."""
+        again = [tries[worker.row] > 1 for worker in self._busy() if worker.row is not None]
+        return not (self.on_one_machine and again and (tries[row] or any(again)))
 
     def _take(self, event: Event[W], waiting: deque[int], tries: list[int]) -> Answer | None:
         """Act on what a worker told; return the answer of its network if there is one."""
@@ -173,13 +201,16 @@ class Crew(ABC, Generic[W]):
             return None
         if reply is not None and row is not None:
             worker.row = None
-            return Answer(row, outcome_of(reply), float(reply["seconds"]), worker.name, tries[row])
+            outcome, seconds = outcome_of(reply), float(reply["seconds"])
+            if not isinstance(outcome, Failure):
+                self.limit.learn(seconds)
+            return Answer(row, outcome, seconds, worker.name, tries[row])
         self._dismiss(worker)
         if row is None:
             self._count_start_loss(worker, reason)
             return None
         if tries[row] < TRIES:
-            waiting.appendleft(row)
+            waiting.append(row)
             return None
         failure = Failure(f"lost {tries[row]} workers, the last: {reason}"[:300], "lost")
         return Answer(row, failure, worker.busy_s, worker.name, tries[row])
@@ -199,9 +230,9 @@ class Crew(ABC, Generic[W]):
         for worker in self._busy():
             worker.busy_s += seconds
             row = worker.row
-            if self.time_limit_s is not None and worker.busy_s > self.time_limit_s and row is not None:
+            if worker.busy_s > self.limit.seconds and row is not None:
                 self._dismiss(worker)
-                failure = Failure(f"no result within the time limit of {self.time_limit_s:g} s", "hung")
+                failure = Failure(self.limit.reason(), "hung")
                 yield Answer(row, failure, worker.busy_s, worker.name, tries[row])
         if any(worker.ready for worker in self.workers.values()):
             self._starting_s = 0.0

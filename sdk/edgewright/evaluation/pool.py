@@ -23,6 +23,7 @@ from typing import IO
 
 from edgewright.errors import RunError
 from edgewright.evaluation.crew import Crew, Event, Worker
+from edgewright.evaluation.limit import USUAL, Patience
 from edgewright.evaluation.reply import Reply
 from edgewright.evaluation.spec import EvaluatorSpec
 
@@ -52,14 +53,22 @@ class ProcessPool(Crew[_Process]):
     Args:
         spec: what each of them builds its evaluator from, once.
         n_workers: at most.
-        time_limit_s: for one evaluation; None is no limit.
+        time_limit_s: for one evaluation, as :class:`~edgewright.evaluation.crew.Crew` takes it.
+        patience: likewise.
 
     Raises:
         UsageError: a number below its least value.
     """
 
-    def __init__(self, spec: EvaluatorSpec, n_workers: int, *, time_limit_s: float | None = None) -> None:
-        super().__init__(n_workers, time_limit_s=time_limit_s)
+    def __init__(
+        self,
+        spec: EvaluatorSpec,
+        n_workers: int,
+        *,
+        time_limit_s: float | None = None,
+        patience: Patience = USUAL,
+    ) -> None:
+        super().__init__(n_workers, time_limit_s=time_limit_s, patience=patience)
         self.spec = spec
         self._told = queue.SimpleQueue[Event[_Process]]()
 

@@ -31,6 +31,7 @@ import edgewright
 from edgewright.errors import DeviceUnavailableError, MissingExtraError, RunError, UsageError
 from edgewright.evaluation.actor import Actor
 from edgewright.evaluation.crew import Crew, Event, Worker
+from edgewright.evaluation.limit import USUAL, Patience
 from edgewright.evaluation.spec import EvaluatorSpec
 
 LOCAL = "local"
@@ -66,12 +67,15 @@ class RayCluster(Crew[_ActorWorker]):
         n_workers: actors at most; None is one for every CPU of the cluster.
         address: ``local`` starts a Ray on this machine and ends it with the search; ``auto``,
             ``HOST:PORT`` or ``ray://HOST:PORT`` joins one.
-        time_limit_s: for one evaluation; None is no limit.
+        time_limit_s: for one evaluation, as :class:`~edgewright.evaluation.crew.Crew` takes it.
+        patience: likewise.
 
     Raises:
         MissingExtraError: Ray is not installed.
         UsageError: no such address, or a number below its least value.
     """
+
+    on_one_machine = False
 
     def __init__(
         self,
@@ -80,8 +84,9 @@ class RayCluster(Crew[_ActorWorker]):
         *,
         address: str = LOCAL,
         time_limit_s: float | None = None,
+        patience: Patience = USUAL,
     ) -> None:
-        super().__init__(1 if n_workers is None else n_workers, time_limit_s=time_limit_s)
+        super().__init__(1 if n_workers is None else n_workers, time_limit_s=time_limit_s, patience=patience)
         require_cluster(address)
         self.spec = spec
         self.address = address

@@ -16,6 +16,7 @@ import signal
 import sys
 import threading
 from contextlib import suppress
+from pathlib import Path
 from typing import IO, Any
 
 from edgewright.errors import SDKError
@@ -32,6 +33,7 @@ def main() -> None:
     commands, replies = _private_pipes()
     lines = _watched(commands)
     _end_with(int(sys.argv[1]))
+    _go_first_where_memory_ends()
     hello = lines.get()
     _pin(hello["cores"])
     try:
@@ -74,6 +76,12 @@ def _end_with(parent: int) -> None:
         ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
         if os.getppid() != parent:  # it ended before that
             os._exit(0)
+
+
+def _go_first_where_memory_ends() -> None:
+    """Have Linux end this process, whose network is tried again, before the search itself."""
+    with suppress(OSError):  # another system, or one that hides this
+        Path("/proc/self/oom_score_adj").write_text("500")
 
 
 def _pin(cores: list[int]) -> None:

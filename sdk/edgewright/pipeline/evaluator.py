@@ -1,4 +1,6 @@
-"""The validation errors of subnets of a run, in this process or in workers.
+"""The validation errors of subnets of a run, in workers or, to look at it closely, in this process.
+
+An evaluation that crashes or hangs takes its process with it, so by default none is the search's own.
 
 What an evaluation needs of a run is little: the weights, the validation images and the training images
 that BatchNorm is calibrated on. Workers read it from one file, which their operating system keeps in
@@ -13,7 +15,7 @@ metadata's one key, ``edgewright``, a JSON object: ``format`` (``evaluator``), `
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -22,6 +24,7 @@ from safetensors import safe_open
 from safetensors.torch import save_file
 from torch import Tensor
 
+from edgewright.errors import UsageError
 from edgewright.evaluation import (
     EvaluatorSpec,
     ProcessPool,
@@ -32,6 +35,7 @@ from edgewright.evaluation import (
 )
 from edgewright.files import atomic_path, canonical_json
 from edgewright.pipeline.trained import TrainedRun
+from edgewright.pipeline.workers import usual_workers
 from edgewright.search.budget import ADVERSARIAL_ERROR
 from edgewright.search.config import Evaluator, Outcome
 from edgewright.spaces import MobileSpace, find_space
@@ -152,7 +156,17 @@ def load_subnet_error(path: Path) -> SubnetError:
 
 def require_evaluable(workers: int | None, cluster: str | None, time_limit_s: float | None) -> None:
     """Raise ``UsageError`` or ``MissingExtraError``, as :func:`evaluator_of` would of these arguments."""
-    require_crew(1 if workers is None else workers, time_limit_s)
+    require_crew(workers or 1, time_limit_s)
+    if workers == 0 and cluster is not None:
+        raise UsageError(
+            "0 workers evaluate in the search's own process, not on a cluster; leave out --workers or "
+            "--cluster"
+        )
+    if workers == 0 and time_limit_s:
+        raise UsageError(
+            "0 workers evaluate in the search's own process, where nothing can be ended after "
+            f"{time_limit_s:g} s; leave out --workers or --time-limit"
+        )
     if cluster is not None:
         require_cluster(cluster)
 
@@ -166,6 +180,8 @@ def evaluator_of(
     workers: int | None = None,
     cluster: str | None = None,
     time_limit_s: float | None = None,
+    batch: int = 1,
+    earlier_s: Iterable[float] = (),
 ) -> Iterator[Evaluator]:
     """Yield an evaluator of a run's subnets; its workers live until the block is left.
 
@@ -173,29 +189,36 @@ def evaluator_of(
         trained: the run.
         folder: into which the workers' file is written; it is gone after the block.
         attack: under which ``adversarial-error`` is evaluated beside the error; None is none.
-        workers: at most. One works in this process, unless it is on a cluster or has a time limit, which
-            takes a process that can be ended. None is one, or one for every CPU of ``cluster``.
+        workers: at most; 0 evaluates in this process, which a crash would end. None is as many as there are
+            CPUs and memory for, at most ``batch``, or one for every CPU of ``cluster``.
         cluster: a Ray cluster, as :class:`~edgewright.evaluation.RayCluster` takes it; None is none.
-        time_limit_s: for one evaluation; None is no limit.
+        time_limit_s: for one evaluation; 0 is no limit, None one that only what hangs will reach.
+        batch: networks that are evaluated side by side.
+        earlier_s: what evaluations of this search took so far, for that limit.
 
     Raises:
-        UsageError: a number below its least value, or an address that is none.
+        UsageError: a number below its least value, an address that is none, or what excludes each other.
         MissingExtraError: a cluster is asked for, and Ray is not installed.
         StorageError: the file cannot be written.
     """
+    require_evaluable(workers, cluster, time_limit_s)
     found = SubnetError.of_run(trained, attack)
-    if cluster is None and time_limit_s is None and workers in (None, 1):
+    if workers is None and cluster is None:
+        workers = usual_workers(trained.space, batch, BATCH_SIZE, attacked=attack is not None)
+    if workers == 0:
         yield one_by_one(found)
         return
     path = folder / _FILE_NAME
     spec = EvaluatorSpec(
         factory="edgewright.pipeline.evaluator:load_subnet_error", files={"path": path}, threads=THREADS
     )
-    crew = (
-        ProcessPool(spec, 1 if workers is None else workers, time_limit_s=time_limit_s)
+    crew: ProcessPool | RayCluster = (
+        ProcessPool(spec, workers or 1, time_limit_s=time_limit_s)
         if cluster is None
         else RayCluster(spec, workers, address=cluster, time_limit_s=time_limit_s)
     )
+    for seconds in earlier_s:
+        crew.limit.learn(seconds)
     try:
         found.save(path)
         with crew:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -29,6 +29,7 @@ class Member:
         architecture: its choices.
         on_front: whether no other network of the archive beats it in every objective.
         iteration: of the search, 0 for the initial design.
+        evaluation: what it was evaluated with, by whom and how long it took, as JSON values.
     """
 
     id: str
@@ -37,6 +38,7 @@ class Member:
     architecture: Architecture
     on_front: bool
     iteration: int
+    evaluation: dict[str, Any] = field(default_factory=dict)
 
     @property
     def accuracy(self) -> float:
@@ -51,6 +53,7 @@ class Member:
             "costs": self.costs,
             "architecture": self.architecture.to_json(),
             "encoding": list(self.x),
+            "evaluation": self.evaluation,
         }
 
     def text(self) -> str:
@@ -73,6 +76,7 @@ class Front:
         budgets: hard limits by name, in base units.
         meta: what the archive depends on.
         reports: of the iterations, as JSON values.
+        failures: what could not be evaluated, in the order of evaluation.
     """
 
     members: tuple[Member, ...]
@@ -80,6 +84,7 @@ class Front:
     budgets: dict[str, float]
     meta: dict[str, Any]
     reports: tuple[dict[str, Any], ...]
+    failures: tuple[Evaluation, ...] = ()
 
     @property
     def best(self) -> tuple[Member, ...]:
@@ -163,6 +168,16 @@ class Front:
             "n_evaluations": len(self.members),
             "front": [member.to_json() for member in self.best],
             "choices": {prefer: list(ids) for prefer, ids in self.choices().items()},
+            "failures": [
+                {
+                    "id": str(row.id),
+                    "kind": row.failure_kind,
+                    "reason": row.failure,
+                    "encoding": list(row.x),
+                    "evaluation": row.circumstances(),
+                }
+                for row in self.failures
+            ],
         }
 
     def text(self) -> str:
@@ -208,6 +223,7 @@ def front_from_archive(archive: Archive, space: MobileSpace) -> Front:
         budgets=dict(meta.get("asked_budgets", meta.get("budgets", {}))),
         meta=meta,
         reports=archive.reports,
+        failures=archive.failures,
     )
 
 
@@ -220,4 +236,5 @@ def _member(row: Evaluation, names: tuple[str, ...], space: MobileSpace, on_fron
         architecture=space.decode(np.array(row.x, dtype=np.int64)),
         on_front=on_front,
         iteration=row.iteration,
+        evaluation=row.circumstances(),
     )

@@ -2,8 +2,8 @@
 
 1. Resolve the budget's names: devices (each with its latency table), their energy, and counts.
 2. Turn each device's budget into a limit on the prediction: the table's own error is taken off.
-3. Evaluate networks with inherited weights, BatchNorm calibrated, on the held-out split: one after the
-   other, or side by side in processes or on a cluster, which gives the same archive.
+3. Evaluate networks with inherited weights, BatchNorm calibrated, on the held-out split: side by side in
+   processes or on a cluster, or one after the other, which gives the same archive.
 4. Everything lands in ``RUN/searches/<name>/archive.sqlite`` as it happens.
 """
 
@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import platform
 from collections.abc import Callable, Mapping
-from contextlib import suppress
+from contextlib import AbstractContextManager, suppress
 from dataclasses import dataclass
 from functools import partial
 from importlib import metadata
@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Any
 
 import edgewright
+from edgewright.evaluation import Crew
 from edgewright.files import file_digest, write_json
 from edgewright.pipeline.evaluator import THREADS, evaluator_of, require_evaluable
 from edgewright.pipeline.front import Front, front_from_archive
@@ -30,7 +31,7 @@ from edgewright.pipeline.tables import DEFAULT_Z
 from edgewright.pipeline.trained import TrainedRun
 from edgewright.pipeline.watch import SearchState, SearchWatcher, TaskWatcher
 from edgewright.search.archive import Archive, Evaluation
-from edgewright.search.config import IterationReport, SearchConfig, SearchResult
+from edgewright.search.config import Evaluator, IterationReport, SearchConfig, SearchResult
 from edgewright.search.feasible import require_feasible
 from edgewright.search.loop import run_search
 from edgewright.search.methods import require_parts
@@ -67,10 +68,13 @@ class SearchOptions:
         n_initial: networks that the initial design keeps; the search's own number where ``None``.
         n_infill: evaluated in each iteration after it; the search's own where ``None``, and as many as
             the initial design's for ``nsga2``.
-        workers: that evaluate side by side; ``None`` is one, or as many as ``cluster`` has CPUs. They
-            change nothing but the time it takes.
+        workers: processes that evaluate side by side; ``None`` is as many as there are CPUs and memory
+            for, at most ``n_infill``, or as many as ``cluster`` has CPUs. They change nothing but the time
+            it takes. 0 evaluates in the search's own process, which a crash of an evaluation would end.
         cluster: a Ray cluster to evaluate on: ``local``, ``auto``, ``HOST:PORT`` or ``ray://HOST:PORT``.
-        time_limit_s: after which an evaluation is given up and its network quarantined.
+        time_limit_s: after which an evaluation is given up and its network quarantined; 0 is none.
+            ``None`` is what no evaluation reaches by being slow: 30 times the longest so far, at least 15
+            minutes, and a day until 8 are known (:class:`~edgewright.evaluation.Patience`).
     """
 
     budget: str = ""
@@ -163,7 +167,8 @@ class SearchSummary:
 
     def text(self) -> str:
         """Return the front as a table."""
-        head = f"{len(self.front.members)} networks evaluated, {len(self.front.best)} on the front"
+        aside = f", {len(self.front.failures)} set aside" if self.front.failures else ""
+        head = f"{len(self.front.members)} networks evaluated{aside}, {len(self.front.best)} on the front"
         return f"{head}\n\n{self.front.text()}"
 
 
@@ -210,17 +215,16 @@ def search_run(
             _inputs(folder, trained, problem, options),
             notes={"versions": _versions(), "threads": THREADS},
         ) as archive,
-        evaluator_of(
-            trained,
-            target,
-            attack=problem.attack,
-            workers=options.workers,
-            cluster=options.cluster,
-            time_limit_s=options.time_limit_s,
-        ) as evaluate,
+        _evaluator(trained, problem, archive, options) as evaluate,
     ):
-        config = options.to_config(archive.meta if len(archive) else None)
+        config = _config(archive, options)
         _tell_versions(archive, progress)
+
+        def on_start() -> None:
+            if isinstance(evaluate, Crew):  # they load what they need while the first networks are chosen
+                evaluate.prepare(config.evaluations - len(archive))
+            write_json(target / "search.json", problem.to_json(options))
+
         result = _watched(
             watcher or TaskWatcher(progress),
             archive,
@@ -237,11 +241,32 @@ def search_run(
                 budgets=problem.asked,
                 archive=archive,
                 config=config,
-                on_start=lambda: write_json(target / "search.json", problem.to_json(options)),
+                on_start=on_start,
             ),
         )
         front = front_from_archive(archive, folder.space)
     return SearchSummary(target, front, tuple(problem.measured), result.hypervolume, result.exhausted)
+
+
+def _config(archive: Archive, options: SearchOptions) -> SearchConfig:
+    return options.to_config(archive.meta if len(archive) else None)
+
+
+def _evaluator(
+    trained: TrainedRun, problem: Objectives, archive: Archive, options: SearchOptions
+) -> AbstractContextManager[Evaluator]:
+    """Return the evaluator that ``options`` ask for."""
+    assert archive.path is not None
+    return evaluator_of(
+        trained,
+        archive.path.parent,
+        attack=problem.attack,
+        workers=options.workers,
+        cluster=options.cluster,
+        time_limit_s=options.time_limit_s,
+        batch=_config(archive, options).n_infill,
+        earlier_s=[row.seconds for row in archive.succeeded],
+    )
 
 
 def _watched(

@@ -237,11 +237,13 @@ class Archive:
         failure_kind: str | None = None,
         attempts: int = 1,
         worker: str = "",
+        weights: str | None = None,
     ) -> Evaluation:
         """Add one evaluation and commit it; see :class:`Evaluation` for the arguments.
 
-        Its id is its place after all rows of earlier iterations, which must be complete: evaluations of
-        one iteration may come in any order.
+        Its ``weights`` are those that the archive was opened with, where none are given. Its id is its
+        place after all rows of earlier iterations, which must be complete: evaluations of one iteration
+        may come in any order.
 
         Raises:
             RunError: the network, or the place, is taken.
@@ -262,6 +264,7 @@ class Archive:
                 failure_kind=None if failure is None else failure_kind or "raised",
                 attempts=attempts,
                 worker=worker,
+                weights=self._weights() if weights is None else weights,
             )
             values = to_row(row)
             with self._writing() as connection:
@@ -290,6 +293,12 @@ class Archive:
     def reported(self) -> dict[int, bool]:
         """Return the iterations that have a report, and whether they are complete."""
         return {row[0]: bool(row[1]) for row in self._query("SELECT iteration, complete FROM iterations")}
+
+    def _weights(self) -> str:
+        """Return the digest of the weights in ``meta``; empty where there is none."""
+        for (value,) in self._query("SELECT value FROM meta WHERE key = 'weights'"):
+            return str(json.loads(value))
+        return ""
 
     def _query(self, sql: str) -> list[Any]:
         with self._lock, sqlite_errors(self.path):

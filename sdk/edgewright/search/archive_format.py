@@ -5,8 +5,10 @@ Format history (``schema`` in the table ``meta``):
 1. Tables ``meta`` (key, JSON value), ``evaluations`` (one row each, in the order of evaluation) and
    ``iterations`` (one JSON report each).
 2. ``evaluations`` tells also the kind of a failure, how often the evaluation was tried and who did it.
-   An id is a function of iteration and position, so rows may come in any order. A file of schema 1 is
-   read as it is, and becomes one of schema 2 when a search goes on in it.
+   An id is a function of iteration and position, so rows may come in any order.
+3. ``evaluations`` tells also the digest of the weights that each was evaluated with.
+
+An earlier file is read as it is, and becomes one of the present schema when a search goes on in it.
 """
 
 from __future__ import annotations
@@ -21,7 +23,7 @@ from typing import Any
 
 from edgewright.errors import RunError, StorageError
 
-SCHEMA = 2
+SCHEMA = 3
 
 TABLES = """
 CREATE TABLE IF NOT EXISTS meta (key TEXT PRIMARY KEY, value TEXT NOT NULL);
@@ -38,6 +40,7 @@ CREATE TABLE IF NOT EXISTS evaluations (
     failure_kind TEXT,
     attempts INTEGER NOT NULL DEFAULT 1,
     worker TEXT NOT NULL DEFAULT '',
+    weights TEXT NOT NULL DEFAULT '',
     CHECK ((objectives IS NULL) != (failure IS NULL))
 );
 CREATE TABLE IF NOT EXISTS iterations (
@@ -45,13 +48,20 @@ CREATE TABLE IF NOT EXISTS iterations (
 );
 """
 _COLUMNS_1 = "id, x, objectives, constraints, iteration, position, seed, seconds, failure"
-COLUMNS = f"{_COLUMNS_1}, failure_kind, attempts, worker"
-# What schema 1 lacks, as SQL: columns to add, and their values in rows that were made without.
-_ADDED = ("failure_kind TEXT", "attempts INTEGER NOT NULL DEFAULT 1", "worker TEXT NOT NULL DEFAULT ''")
+# What earlier schemas lack, as SQL: the type of each column, and its value in rows that were made without.
 _KIND_1 = (
     "CASE WHEN failure IS NULL THEN NULL WHEN failure LIKE 'the evaluator returned%' THEN 'not finite' "
     "ELSE 'raised' END"
 )
+# A digest needs no escapes in JSON. The same weights made all rows of a file, which ``meta`` holds it to.
+_WEIGHTS_2 = "coalesce((SELECT trim(value, '\"') FROM meta WHERE key = 'weights'), '')"
+_ADDED = {
+    "failure_kind": ("TEXT", _KIND_1),
+    "attempts": ("INTEGER NOT NULL DEFAULT 1", "1"),
+    "worker": ("TEXT NOT NULL DEFAULT ''", "''"),
+    "weights": ("TEXT NOT NULL DEFAULT ''", _WEIGHTS_2),
+}
+COLUMNS = ", ".join([_COLUMNS_1, *_ADDED])
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +82,8 @@ class Evaluation:
             fail.
         attempts: how often it was begun; above 1 where a worker was lost.
         worker: who did it; empty in files of schema 1.
+        weights: digest of the supernet's weights that it was evaluated with; empty where the search was
+            told none.
     """
 
     id: int
@@ -86,6 +98,17 @@ class Evaluation:
     failure_kind: str | None = None
     attempts: int = 1
     worker: str = ""
+    weights: str = ""
+
+    def circumstances(self) -> dict[str, Any]:
+        """Return what it was evaluated with, by whom and how long it took, as JSON values."""
+        return {
+            "seconds": self.seconds,
+            "seed": self.seed,
+            "weights": self.weights,
+            "worker": self.worker,
+            "attempts": self.attempts,
+        }
 
 
 def other_schema(path: Path | None, schema: object) -> RunError:
@@ -96,7 +119,7 @@ def other_schema(path: Path | None, schema: object) -> RunError:
 
 
 def upgrade(connection: sqlite3.Connection, path: Path | None) -> None:
-    """Make a file of schema 1 one of schema 2, at once or not at all.
+    """Make a file of an earlier schema one of the present, at once or not at all.
 
     Raises:
         RunError: the file was written by a later edgewright.
@@ -105,26 +128,30 @@ def upgrade(connection: sqlite3.Connection, path: Path | None) -> None:
     schema = None if stored is None else json.loads(stored[0])
     if schema not in (None, *range(1, SCHEMA + 1)):
         raise other_schema(path, schema)
-    if not _lacks_columns(connection):
+    lacking = _lacking(connection)
+    if not lacking:
         return
     with connection:
         connection.execute("BEGIN IMMEDIATE")
-        for column in _ADDED:
-            connection.execute(f"ALTER TABLE evaluations ADD COLUMN {column}")
-        connection.execute(f"UPDATE evaluations SET failure_kind = {_KIND_1}")
+        for name, (kind, _) in lacking.items():
+            connection.execute(f"ALTER TABLE evaluations ADD COLUMN {name} {kind}")
+        values = ", ".join(f"{name} = {value}" for name, (_, value) in lacking.items())
+        connection.execute(f"UPDATE evaluations SET {values}")
         connection.execute("UPDATE meta SET value = ? WHERE key = 'schema'", (json.dumps(SCHEMA),))
 
 
-def _lacks_columns(connection: sqlite3.Connection) -> bool:
-    """Return whether the evaluations are a table of schema 1."""
-    return "attempts" not in {row[1] for row in connection.execute("PRAGMA table_info(evaluations)")}
+def _lacking(connection: sqlite3.Connection) -> dict[str, tuple[str, str]]:
+    """Return the columns that a file of an earlier schema lacks: type, and value in rows without."""
+    present = {row[1] for row in connection.execute("PRAGMA table_info(evaluations)")}
+    return {name: column for name, column in _ADDED.items() if name not in present}
 
 
 def select_rows(connection: sqlite3.Connection) -> str:
     """Return the query of all rows by id, whichever schema the file has."""
-    # A file of schema 1 that is opened to be read alone stays one.
-    columns = f"{_COLUMNS_1}, {_KIND_1}, 1, ''" if _lacks_columns(connection) else COLUMNS
-    return f"SELECT {columns} FROM evaluations ORDER BY id"
+    # A file of an earlier schema that is opened to be read alone stays one.
+    lacking = _lacking(connection)
+    added = [lacking[name][1] if name in lacking else name for name in _ADDED]
+    return f"SELECT {', '.join([_COLUMNS_1, *added])} FROM evaluations ORDER BY id"
 
 
 def to_row(row: Evaluation) -> tuple[Any, ...]:
@@ -133,7 +160,8 @@ def to_row(row: Evaluation) -> tuple[Any, ...]:
     constraints = json.dumps(row.constraints, allow_nan=False)
     x = json.dumps(row.x, separators=(",", ":"))
     tail = (row.iteration, row.position, row.seed, row.seconds, row.failure)
-    return (row.id, x, objectives, constraints, *tail, row.failure_kind, row.attempts, row.worker)
+    added = (row.failure_kind, row.attempts, row.worker, row.weights)
+    return (row.id, x, objectives, constraints, *tail, *added)
 
 
 def from_row(row: tuple[Any, ...]) -> Evaluation:
