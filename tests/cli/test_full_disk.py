@@ -103,6 +103,16 @@ def test_search_goes_on_to_the_same_archive(edgewright, chain, trained_only, dis
     assert rows(run) == rows(trained_only)
 
 
+def test_a_search_whose_workers_find_no_room_for_their_file_begins_nothing(
+    edgewright, chain, trained_only, disk
+):
+    run = shutil.copytree(trained_only, disk.path / "run")
+    command = ("search", "--run", run, "--tables", chain.tables, "--evaluations", "4", "--workers", "2")
+    disk.fill(leave=200_000)
+    edgewright(*command, "--no-verify").refusal(2, "space left", "free some", told=1)
+    assert not list((run / "searches").rglob("*.safetensors"))
+
+
 def segments(journal):
     records = [json.loads(line) for line in journal.read_text().splitlines()]
     return [record["anchor_ms"] for record in records if record["kind"] == "segment"]

@@ -1,6 +1,9 @@
+import sqlite3
+
 import pytest
 
 from edgewright.errors import BudgetError, InfeasibleBudgetError, RunError, UsageError
+from edgewright.files import file_digest
 from edgewright.pipeline.front import load_front
 
 
@@ -20,6 +23,33 @@ def test_the_front_is_what_nothing_beats(front):
         )
         assert member.on_front is not beaten
     assert [m.accuracy for m in best] == sorted((m.accuracy for m in best), reverse=True)
+
+
+def test_each_network_tells_what_it_was_evaluated_with(front, chain):
+    weights = file_digest(chain.run / "supernet.safetensors")
+    for member in front.to_json()["front"]:
+        told = member["evaluation"]
+        assert told["weights"] == weights
+        assert (told["seed"], told["attempts"]) == (0, 1)
+        assert told["worker"].startswith("process ")
+        assert told["seconds"] > 0
+    assert front.to_json()["failures"] == []
+
+
+def test_what_failed_is_told_with_its_kind_reason_and_cost(own_run, front):
+    path = own_run / "searches" / "default" / "archive.sqlite"
+    with sqlite3.connect(path) as connection:
+        connection.execute(
+            "UPDATE evaluations SET objectives = NULL, failure = 'no result', failure_kind = 'hung' "
+            "WHERE id = 2"
+        )
+    connection.close()
+    found = load_front(own_run)
+    assert len(found.members) == len(front.members) - 1
+    (failed,) = found.to_json()["failures"]
+    assert (failed["id"], failed["kind"], failed["reason"]) == ("2", "hung", "no result")
+    assert failed["encoding"] == list(front.find("2").x)
+    assert failed["evaluation"] == front.find("2").evaluation
 
 
 def test_a_member_is_found_by_its_id(front):

@@ -122,7 +122,7 @@ def search(
         typer.Option(
             min=0.0,
             help="Seconds after which an evaluation is given up, its network set aside; 0 is none. Unless "
-            "given, 30 times the longest so far, at least 15 minutes, and a day until 8 are known.",
+            "given, 100 times the longest so far, at least 15 minutes, and a day until 8 are known.",
             show_default=False,
         ),
     ] = None,

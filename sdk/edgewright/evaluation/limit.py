@@ -25,7 +25,7 @@ class Patience:
         first_s: until then.
     """
 
-    factor: float = 30.0
+    factor: float = 100.0
     floor_s: float = 900.0
     n_first: int = 8
     first_s: float = 86400.0

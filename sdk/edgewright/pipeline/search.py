@@ -73,7 +73,7 @@ class SearchOptions:
             it takes. 0 evaluates in the search's own process, which a crash of an evaluation would end.
         cluster: a Ray cluster to evaluate on: ``local``, ``auto``, ``HOST:PORT`` or ``ray://HOST:PORT``.
         time_limit_s: after which an evaluation is given up and its network quarantined; 0 is none.
-            ``None`` is what no evaluation reaches by being slow: 30 times the longest so far, at least 15
+            ``None`` is what no evaluation reaches by being slow: 100 times the longest so far, at least 15
             minutes, and a day until 8 are known (:class:`~edgewright.evaluation.Patience`).
     """
 
