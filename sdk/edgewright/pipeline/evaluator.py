@@ -15,12 +15,14 @@ metadata's one key, ``edgewright``, a JSON object: ``format`` (``evaluator``), `
 from __future__ import annotations
 
 import json
+import os
+import re
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 import torch
-from safetensors import safe_open
+from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor
 
@@ -122,11 +124,20 @@ class SubnetError:
             "attack": None if self.attack is None else self.attack.to_json(),
         }
         with atomic_path(path) as temporary:
-            save_file(
-                {name: tensor.contiguous() for name, tensor in tensors.items()},
-                temporary,
-                {"edgewright": canonical_json(header)},
-            )
+            try:
+                save_file(
+                    {name: tensor.contiguous() for name, tensor in tensors.items()},
+                    temporary,
+                    {"edgewright": canonical_json(header)},
+                )
+            except SafetensorError as error:
+                raise _system_error(error) from error
+
+
+def _system_error(error: SafetensorError) -> OSError:
+    """Return what the system said, which safetensors passes on in words alone."""
+    found = re.search(r"os error (\d+)", str(error))
+    return OSError(int(found.group(1)), os.strerror(int(found.group(1)))) if found else OSError(str(error))
 
 
 def load_subnet_error(path: Path) -> SubnetError:
