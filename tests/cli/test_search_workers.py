@@ -129,7 +129,7 @@ def test_workers_and_clusters_that_cannot_be_are_refused(chain, trained_only, ed
     command = arguments(chain, trained_only)
     edgewright(*command, "--workers", "-1").refusal(2, "--workers")
     edgewright(*command, "--time-limit", "-1").refusal(2, "--time-limit")
-    edgewright(*command, "--time-limit", "nan").refusal(2, "0 for none", "--time-limit 600")
+    edgewright(*command, "--time-limit", "inf").refusal(2, "0 for none", "--time-limit 600")
     edgewright(*command, "--workers", "0", "--time-limit", "9").refusal(2, "leave out --workers or")
     edgewright(*command, "--cluster", "elsewhere").refusal(
         2, "'elsewhere' is no Ray cluster", "--cluster local"
