@@ -20,7 +20,11 @@ that anybody found so far, see ``make_ofa_front.py``.
 The last line is one JSON object: means over seeds, and medians of evaluations to 0.95 (null where
 half of the seeds end below). The file has every evaluation, so that scores at any count come from one
 run. About five minutes a problem with the five default methods and ten seeds on one core; SMAC and
-BoTorch take longer.
+BoTorch take longer. So that they need not run each time, ``--add-to RESULT`` takes over the methods of
+an earlier file that are not in ``--methods``, and refuses a file that was asked something else:
+
+    python benchmarks/bench_search.py … --methods smac,botorch --json peers.json
+    python benchmarks/bench_search.py … --methods edgewright,random --add-to peers.json --json search.json
 """
 
 from __future__ import annotations
@@ -41,6 +45,7 @@ from typing import Any
 
 import numpy as np
 from search_methods import METHODS, Trace, trace
+from search_taken import Taken, take
 
 import edgewright
 from edgewright.errors import SDKError, UsageError
@@ -118,6 +123,7 @@ def traces(config: Config, jobs: int) -> Iterator[tuple[str, int, Trace]]:
     # The methods' processes inherit it: each computes on one thread.
     for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
         os.environ[name] = "1"
+    os.environ["PYTHONHASHSEED"] = "0"  # SMAC goes through sets of names, in the order of their hashes
     pool = ProcessPoolExecutor(jobs, mp_context=get_context("spawn"), max_tasks_per_child=1)
     with pool:
         asked = [(method, seed) for method in config.methods for seed in range(config.seeds)]
@@ -176,8 +182,22 @@ def _median(values: Sequence[float]) -> float | None:
     return middle if math.isfinite(middle) else None
 
 
-def run(config: Config, problem: SearchProblem, jobs: int) -> dict[str, Any]:
-    """Run all methods, telling each run on stderr, and return every figure."""
+def described(problem: SearchProblem) -> dict[str, Any]:
+    """Return what the figures are of."""
+    assert problem.known is not None
+    return {
+        "name": problem.name,
+        "space": problem.space.name,
+        "objectives": list(problem.names),
+        "known_front": len(problem.known.F),
+        "front_source": problem.known.source,
+        "ideal": problem.known.ideal.tolist(),
+        "nadir": problem.known.nadir.tolist(),
+    }
+
+
+def run(config: Config, problem: SearchProblem, jobs: int, taken: Taken) -> dict[str, Any]:
+    """Run all methods, telling each run on stderr, and return every figure and those taken over."""
     assert problem.known is not None
     found: dict[str, list[Trace]] = {method: [] for method in config.methods}
     print(f"{problem.name}: {len(problem.known.F)} networks on the known front", file=sys.stderr)
@@ -186,26 +206,20 @@ def run(config: Config, problem: SearchProblem, jobs: int) -> dict[str, Any]:
         ratio = problem.known.hypervolume_ratio(np.array(one.F))
         print(f"{method} seed {seed}: {ratio:.4f} in {one.seconds:.1f} s", file=sys.stderr, flush=True)
     methods = {name: scores(problem.known, runs, config) for name, runs in found.items()}
+    trajectories = {
+        name: [[[float(f"{v:.7g}") for v in row] for row in one.F] for one in runs]
+        for name, runs in found.items()
+    }
+    methods, trajectories = methods | taken.methods, trajectories | taken.trajectories
     if "edgewright" in methods:
         ours = np.array(methods["edgewright"]["mean_curve"])
         for table in methods.values():
             at_end = _first(ours, round(table["mean_curve"][-1], 5))
             table["edgewright_needs_for_its_last"] = None if math.isinf(at_end) else int(at_end)
+    ordered = [name for name in METHODS if name in methods]
     return {
-        "problem": {
-            "name": problem.name,
-            "space": problem.space.name,
-            "objectives": list(problem.names),
-            "known_front": len(problem.known.F),
-            "front_source": problem.known.source,
-            "ideal": problem.known.ideal.tolist(),
-            "nadir": problem.known.nadir.tolist(),
-        },
-        "methods": methods,
-        "trajectories": {
-            name: [[[float(f"{v:.7g}") for v in row] for row in one.F] for one in runs]
-            for name, runs in found.items()
-        },
+        "methods": {name: methods[name] for name in ordered},
+        "trajectories": {name: trajectories[name] for name in ordered},
     }
 
 
@@ -221,7 +235,7 @@ def table(found: dict[str, Any], config: Config) -> str:
     return "\n".join(lines)
 
 
-def parse(arguments: Sequence[str]) -> tuple[Config, int, Path | None]:
+def parse(arguments: Sequence[str]) -> tuple[Config, int, Path | None, list[Path]]:
     """Return what the command line asks. Raises ``UsageError``."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--problem", choices=("nb201", "ofa-mbv3"), required=True)
@@ -237,6 +251,14 @@ def parse(arguments: Sequence[str]) -> tuple[Config, int, Path | None]:
     parser.add_argument("--batch", type=int, help="networks that ours evaluates at a time; 4 by default")
     parser.add_argument("--jobs", type=int, default=1, help="runs at a time; times are exact with one")
     parser.add_argument("--json", type=Path, metavar="OUT", help="where everything is written")
+    parser.add_argument(
+        "--add-to",
+        type=Path,
+        action="append",
+        default=[],
+        metavar="RESULT",
+        help="take over the other methods of a file that --json wrote; may be given several times",
+    )
     options = parser.parse_args(arguments)
     n = options.evaluations or (200 if options.problem == "nb201" else 350)
     methods = tuple(dict.fromkeys(part.strip() for part in options.methods.split(",") if part.strip()))
@@ -254,7 +276,7 @@ def parse(arguments: Sequence[str]) -> tuple[Config, int, Path | None]:
         for name in methods
         if name in METHODS and METHODS[name].missing
     ]
-    if not methods:
+    if not methods and not options.add_to:
         faults.append(f"--methods names none, known: {', '.join(METHODS)}")
     latency = tuple(part.strip() for part in options.latency.split(",") if part.strip())
     if (
@@ -284,14 +306,12 @@ def parse(arguments: Sequence[str]) -> tuple[Config, int, Path | None]:
         batch=options.batch,
         at=tuple(sorted(set(asked))) or tuple(sorted({*range(50, n + 1, 50), n})),
     )
-    return config, options.jobs, options.json
+    return config, options.jobs, options.json, options.add_to
 
 
 def conditions(config: Config, jobs: int) -> dict[str, Any]:
     """Return what the figures were made with."""
-    packages = sorted(
-        {"numpy", *(package for name in config.methods for package in METHODS[name].packages[:1])}
-    )
+    packages = sorted({"numpy", *(package for name in config.methods for package in METHODS[name].packages)})
     return {
         "python": platform.python_version(),
         "machine": platform.machine(),
@@ -311,16 +331,21 @@ def _files(data: Path) -> list[Path]:
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the benchmark and return its exit status."""
     try:
-        config, jobs, out = parse(sys.argv[1:] if arguments is None else arguments)
+        config, jobs, out, add_to = parse(sys.argv[1:] if arguments is None else arguments)
         problem = config.load()
+        asked = {**asdict(config), "data": config.data.name, "front": config.front.name}
         head = {
             "schema": 1,
-            "config": {**asdict(config), "data": config.data.name, "front": config.front.name},
+            # As it is read again: lists, no tuples.
+            "config": json.loads(json.dumps(asked)),
             "conditions": conditions(config, jobs),
+            "problem": described(problem),
         }
-        found = run(config, problem, jobs)
+        taken = take(add_to, head, config.methods)
+        found = run(config, problem, jobs, taken)
+        head["config"]["methods"] = list(found["methods"])
         if out is not None:
-            write_json(out, {**head, **found})
+            write_json(out, {**head, "taken_over": taken.origins, **found})
     except SDKError as error:
         print(f"bench_search: {error}", file=sys.stderr)
         return error.exit_code

@@ -75,6 +75,72 @@ def test_the_same_seeds_give_the_same_figures_however_many_run_at_a_time(cells):
     assert lines[0] == lines[1]
 
 
+@pytest.fixture(scope="module")
+def earlier(cells, tmp_path_factory):
+    """A file of two methods, as an earlier run wrote it."""
+    out = tmp_path_factory.mktemp("earlier") / "earlier.json"
+    done = run(*of(cells), "--evaluations", "30", "--seeds", "2", "--methods", "nsga2,random", "--json", out)
+    assert done.returncode == 0, done.stderr
+    return out
+
+
+def test_methods_of_an_earlier_file_stand_beside_new_ones_as_if_all_had_run_now(cells, earlier, tmp_path):
+    out, whole = tmp_path / "out.json", tmp_path / "whole.json"
+    asked = [*of(cells), "--evaluations", "30", "--seeds", "2"]
+    done = run(*asked, "--methods", "edgewright,random", "--add-to", earlier, "--json", out)
+    assert done.returncode == 0, done.stderr
+    assert "nsga2 seed" not in done.stderr  # it did not run again
+    at_once = run(*asked, "--methods", "edgewright,random,nsga2", "--json", whole)
+    assert at_once.stdout.splitlines()[-1] == done.stdout.splitlines()[-1]
+    added, expected = json.loads(out.read_text()), json.loads(whole.read_text())
+    assert list(added["methods"]) == added["config"]["methods"] == ["edgewright", "random", "nsga2"]
+    assert added["trajectories"] == expected["trajectories"]
+    needs = [one["methods"]["nsga2"]["edgewright_needs_for_its_last"] for one in (added, expected)]
+    assert needs[0] == needs[1] is not None
+    assert list(added["taken_over"]) == ["nsga2"]
+    assert added["taken_over"]["nsga2"]["file"] == "earlier.json"
+    assert "pymoo" in added["taken_over"]["nsga2"]["conditions"]["packages"]
+    # What was taken over is told again by who takes that file over.
+    third = tmp_path / "third.json"
+    done = run(*asked, "--methods", ",", "--add-to", out, "--json", third)
+    assert done.returncode == 0, done.stderr
+    told = json.loads(third.read_text())
+    assert told["methods"] == added["methods"]
+    assert told["taken_over"]["nsga2"] == added["taken_over"]["nsga2"]
+    assert told["taken_over"]["random"]["file"] == "out.json"
+
+
+@pytest.mark.parametrize(
+    ("options", "change", "said"),
+    [
+        (["--evaluations", "40"], {}, "has evaluations 30, expected 40"),
+        (["--seeds", "3"], {}, "has seeds 2, expected 3"),
+        (["--latency", "latency_ms_gpu"], {}, "has latency ['latency_ms_pi'], expected ['latency_ms_gpu']"),
+        ([], {"conditions": {"data_sha256": {"cells.npz": "0"}}}, "is of other data (data_sha256)"),
+        ([], {"problem": {"nadir": [1.0, 2.0]}}, "is of another known front (nadir)"),
+        ([], {"methods": []}, "is no result of bench_search.py"),
+        ([], None, "is truncated or not JSON"),
+        (["--add-to", "the same"], {}, "nsga2 is in"),
+    ],
+)
+def test_a_file_that_was_asked_something_else_is_not_taken_over(
+    cells, earlier, tmp_path, monkeypatch, capsys, options, change, said
+):
+    changed = tmp_path / "changed.json"
+    written = json.loads(earlier.read_text())
+    for part, value in (change or {}).items():
+        written[part] = {**written[part], **value} if isinstance(value, dict) else value
+    changed.write_text("{" if change is None else json.dumps(written))
+    monkeypatch.syspath_prepend(BENCH.parent)
+    asked = ["--evaluations", "30", "--seeds", "2", "--methods", "random", "--add-to", str(changed)]
+    options = [str(changed) if option == "the same" else option for option in options]
+    bench = importlib.import_module("bench_search")
+    assert bench.main([*map(str, of(cells)), *asked, *options]) == 2
+    told = capsys.readouterr()
+    assert said in told.err
+    assert len(told.err.splitlines()) == 1
+
+
 def test_optuna_searches_the_same_problem(cells):
     pytest.importorskip("optuna")
     options = ["--evaluations", "30", "--seeds", "1", "--methods", "optuna-nsga2,optuna-tpe"]
@@ -154,9 +220,17 @@ def test_a_small_search_for_the_front_of_ofa_ends_below_the_committed_one(tmp_pa
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("method", ["smac", "botorch"])
-def test_slow_packages_search_the_same_problem_where_they_are_installed(cells, method):
-    pytest.importorskip(method)
-    done = run(*of(cells), "--evaluations", "28", "--seeds", "1", "--methods", method)
-    assert done.returncode == 0, done.stderr
-    assert json.loads(done.stdout.splitlines()[-1])["hypervolume_ratio"][method]["28"] > 0.3
+@pytest.mark.parametrize(
+    ("method", "package"), [("smac", "smac"), ("botorch", "botorch"), ("syne-tune", "syne_tune")]
+)
+def test_slow_packages_search_the_same_problem_where_they_are_installed(cells, tmp_path, method, package):
+    pytest.importorskip(package)
+    asked = [*of(cells), "--evaluations", "32", "--seeds", "1", "--methods", method]
+    found = []
+    for name in ("once.json", "again.json"):
+        done = run(*asked, "--json", tmp_path / name)
+        assert done.returncode == 0, done.stderr
+        found.append(json.loads((tmp_path / name).read_text()))
+    assert found[0]["methods"][method]["hypervolume_ratio"]["32"] > 0.3
+    assert found[0]["methods"][method]["evaluated"] == [32]
+    assert found[0]["trajectories"] == found[1]["trajectories"]  # else it could not be taken over
