@@ -216,7 +216,7 @@ def run(config: Config, problem: SearchProblem, jobs: int, taken: Taken) -> dict
         for table in methods.values():
             at_end = _first(ours, round(table["mean_curve"][-1], 5))
             table["edgewright_needs_for_its_last"] = None if math.isinf(at_end) else int(at_end)
-    ordered = [name for name in METHODS if name in methods]
+    ordered = sorted(methods, key=list({**METHODS, **methods}).index)
     return {
         "methods": {name: methods[name] for name in ordered},
         "trajectories": {name: trajectories[name] for name in ordered},

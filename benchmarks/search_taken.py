@@ -18,6 +18,8 @@ from edgewright.files import read_json
 #: What two runs must have been asked alike; what ours alone heeds, only where ours is taken over.
 ASKED = ("problem", "accuracy", "latency", "as_written", "evaluations", "seeds", "at")
 OURS, ASKED_OF_OURS = "edgewright", ("batch",)
+#: Figures of a method that are printed, or compared with ours.
+NEEDED = ("hypervolume_ratio", "mean_curve", "search_seconds_per_evaluation", "peak_memory_mb")
 MEND = "run its methods again, or write to another file without it"
 
 
@@ -61,7 +63,8 @@ def take(paths: Sequence[Path], head: Mapping[str, Any], now: Sequence[str]) -> 
             ]
             for name in names:
                 own = {"file": path.name, "conditions": earlier["conditions"]}
-                taken.methods[name] = earlier["methods"][name]
+                taken.methods[name] = scores = earlier["methods"][name]
+                faults += [f"{path} has no {key} of {name}: {MEND}" for key in NEEDED if key not in scores]
                 taken.trajectories[name] = earlier["trajectories"][name]
                 taken.origins[name] = earlier.get("taken_over", {}).get(name, own)
         except (KeyError, TypeError, AttributeError) as error:
