@@ -10,12 +10,12 @@ predictor as truth and its measured Note10 tables.
 
 Every method gets the same problem, seeds and evaluations, in a process of its own on one thread. All
 evaluations count, those of an initial design too; a network that a method asks for again is not
-charged again. Ours knows the exact latency of what it has not evaluated, from the table; the others
-are told it with the error. Score: hypervolume over that of the known front, objectives normalised by
-that front's ideal and nadir, reference point (1.1, 1.1), and so on for more objectives. On cells
-the known front is over all 15,625 of 50 % accuracy and more, while the methods search the 9,445
-different networks; ``--as-written`` lets them tell equal cells apart. On OFA it is the best front
-that anybody found so far, see ``make_ofa_front.py``.
+charged again. Ours and BoTorch know the exact latency of what they have not evaluated, from the table;
+the others, which take no such thing, are told it with the error. Score: hypervolume over that of the
+known front, objectives normalised by that front's ideal and nadir, reference point (1.1, 1.1), and so
+on for more objectives. On cells the known front is over all 15,625 of 50 % accuracy and more, while the
+methods search the 9,445 different networks; ``--as-written`` lets them tell equal cells apart. On OFA it
+is the best front that anybody found so far, see ``make_ofa_front.py``.
 
 The last line is one JSON object: means over seeds, and medians of evaluations to 0.95 (null where
 half of the seeds end below). The file has every evaluation, so that scores at any count come from one
