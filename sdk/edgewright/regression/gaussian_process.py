@@ -27,7 +27,8 @@ BOUND = 9.0  # on each logarithm, from where it starts
 
 @dataclass(frozen=True, slots=True)
 class _Fitted:
-    standardiser: Standardiser
+    used: NDArray[np.bool_]  # (n_features,)
+    standardiser: Standardiser  # of the used
     columns: tuple[NDArray[np.int64], ...]  # of each group, among the kept
     Z: FloatArray  # (n, n_kept)
     theta: FloatArray  # (2 * n_groups + 2,)
@@ -47,14 +48,15 @@ class GaussianProcess:
     one of Hamming distance, so that categories mix with numbers.
 
     Args:
-        groups: group of each feature, ``(n_features,)``; one for all where None.
+        groups: group of each feature, ``(n_features,)``; one for all where None. Features of a negative
+            group are left out.
         max_fitted: hyperparameters are learned from at most this many samples, evenly spread over
             the rows; all samples are used for prediction.
         max_iterations: of the optimiser.
     """
 
     def __init__(
-        self, groups: Sequence[int] | None = None, max_fitted: int = 150, max_iterations: int = 40
+        self, groups: Sequence[int] | None = None, max_fitted: int = 400, max_iterations: int = 40
     ) -> None:
         self.groups = None if groups is None else np.asarray(groups, dtype=np.int64)
         self.max_fitted = max_fitted
@@ -73,10 +75,11 @@ class GaussianProcess:
             raise UsageError(
                 f"{len(groups)} features are in groups, but X has {X.shape[1]}; give one for each"
             )
-        standardiser = Standardiser.of(X, y)
-        kept = groups[standardiser.kept]
+        used = groups >= 0
+        standardiser = Standardiser.of(X[:, used], y)
+        kept = groups[used][standardiser.kept]
         columns = tuple(np.flatnonzero(kept == group) for group in np.unique(kept))
-        Z, t = standardiser.features(X), (y - standardiser.y_mean) / standardiser.y_scale
+        Z, t = standardiser.features(X[:, used]), (y - standardiser.y_mean) / standardiser.y_scale
         picked = np.unique(np.linspace(0, len(y) - 1, min(len(y), self.max_fitted)).astype(int))
         theta = _learned(columns, Z[picked], t[picked], self.max_iterations)
         K = _kernel(theta, columns, Z, Z) + (np.exp(theta[-1]) + JITTER) * np.eye(len(Z))
@@ -84,7 +87,7 @@ class GaussianProcess:
         alpha = linalg.cho_solve((cholesky, True), t)
         inverse = linalg.cho_solve((cholesky, True), np.eye(len(Z)))
         left_out = (t - alpha / np.diag(inverse)) * standardiser.y_scale + standardiser.y_mean
-        self._fitted = _Fitted(standardiser, columns, Z, theta, cholesky, alpha, left_out)
+        self._fitted = _Fitted(used, standardiser, columns, Z, theta, cholesky, alpha, left_out)
         return self
 
     def predict(self, X: FloatArray) -> Prediction:
@@ -131,7 +134,8 @@ class GaussianProcess:
         return self._fitted
 
     def _features(self, X: FloatArray) -> FloatArray:
-        return self._known("predict").standardiser.features(X)
+        known = self._known("predict")
+        return known.standardiser.features(X[:, known.used])
 
 
 def _learned(
