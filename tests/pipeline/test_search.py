@@ -89,7 +89,7 @@ def test_what_is_not_given_is_the_searchs_own_and_stays_as_the_archive_has_it():
     usual = SearchConfig()
     for name in ("method", "design", "pre_screening", "surrogate", "archive_policy", "archive_size"):
         assert getattr(SearchOptions().to_config(), name) == getattr(usual, name)
-    for name in ("inner", "infill", "n_infill", "n_cautious", "seed"):
+    for name in ("inner", "infill", "n_infill", "seed"):
         assert getattr(SearchOptions().to_config(), name) == getattr(usual, name)
     assert SearchOptions(evaluations=300).to_config().n_initial == usual.n_initial
     assert SearchOptions(evaluations=8).to_config().n_initial == 8
@@ -97,9 +97,7 @@ def test_what_is_not_given_is_the_searchs_own_and_stays_as_the_archive_has_it():
     assert plain.n_infill == plain.n_initial == 20
     recorded = {"n_initial": 33, "n_infill": 7}
     kept = SearchOptions(evaluations=10).to_config(recorded)
-    assert (kept.n_initial, kept.n_infill, kept.n_cautious) == (33, 7, 0)
-    assert SearchOptions().to_config(recorded | {"n_cautious": 12}).n_cautious == 12
-    assert SearchOptions(n_infill=8).to_config().n_cautious == 0
+    assert (kept.n_initial, kept.n_infill) == (33, 7)
     assert SearchOptions(n_initial=5, n_infill=2).to_config(recorded).n_infill == 2
 
 

@@ -89,6 +89,15 @@ class TestGaussianProcess(SurrogateContract):
         alike = GaussianProcess().fit(X, y).predict(fresh).mean
         assert np.sqrt(np.mean((grouped - truth) ** 2)) < 0.5 * np.sqrt(np.mean((alike - truth) ** 2))
 
+    def test_features_of_a_negative_group_are_left_out(self):
+        X, y = smooth_data(40)
+        fresh = smooth_data(60)[0][40:]
+        without = GaussianProcess([0, 1, 1, 0]).fit(X[:, :4], y)
+        model = GaussianProcess([0, 1, 1, 0, -1, -1]).fit(X, y)
+        np.testing.assert_array_equal(model.predict_mean(fresh), without.predict_mean(fresh[:, :4]))
+        np.testing.assert_array_equal(model.covariance(fresh), without.covariance(fresh[:, :4]))
+        np.testing.assert_array_equal(model.left_out, without.left_out)
+
     def test_groups_of_another_number_of_features_are_refused(self):
         with pytest.raises(UsageError, match="5 features are in groups, but X has 6"):
             GaussianProcess([0] * 5).fit(*smooth_data(10))

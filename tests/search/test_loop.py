@@ -15,7 +15,6 @@ QUICK = {
     "generations": 3,
     "n_initial": 12,
     "n_infill": 4,
-    "n_cautious": 0,
     "surrogate": "ridge",
 }
 
@@ -282,6 +281,20 @@ def test_constant_errors_and_costs_do_no_harm():
         assert len(result.front) == 1
 
 
+def test_an_error_that_nothing_explains_is_searched_without_a_surrogate():
+    def evaluate(X):  # drawn for each network alone: what is learned of some says nothing of others
+        return [float(np.random.default_rng(x.tolist()).random()) for x in X]
+
+    with Archive.open(None) as archive:
+        result = search(archive, evaluate=evaluate, config={"surrogate": "gp", "evaluations": 60})
+        blind = [r for r in result.reports if r.out_of_fold_tau is not None and r.out_of_fold_tau <= 0.0]
+        assert blind, "no iteration in which the process ranked no better than chance"
+        for report in result.reports[1:]:
+            assert (report.surrogate is None) == (report in blind)
+            assert all((p is None) == (report in blind) for p in report.predicted)
+        assert len(archive.succeeded) == 60
+
+
 def test_the_error_alone_may_be_searched():
     with Archive.open(None) as archive:
         result = search(archive, objectives={}, config={"evaluations": 32})
@@ -456,15 +469,8 @@ def test_failures_end_a_search_only_where_no_network_between_them_is_awaited():
         assert len(archive) == 12, "the twelfth came last and was the first"
 
 
-def test_early_batches_are_half_as_large():
-    config = SearchConfig(n_infill=4, n_cautious=20)
-    assert [config.batch(n) for n in (0, 19, 20)] == [2, 2, 4]
-    assert replace(config, n_infill=1).batch(0) == 1
-    assert replace(config, method="random").batch(0) == 4
-
-
 def test_the_usual_search_of_a_space_that_can_be_listed_goes_on_as_if_it_had_not_stopped():
-    usual = SearchConfig(evaluations=24)  # early batches of two, a Gaussian process, expected improvement
+    usual = SearchConfig(evaluations=24)  # a Gaussian process, expected improvement
     space = CellSpace(distinct=True)
 
     def evaluate(X):
@@ -491,10 +497,9 @@ def test_the_usual_search_of_a_space_that_can_be_listed_goes_on_as_if_it_had_not
 
     with Archive.open(None) as whole, Archive.open(None) as archive:
         go(whole)
-        assert whole.meta["n_cautious"] == usual.n_cautious
         with pytest.raises(StopError):
             go(archive, on_evaluation=stop)
-        with pytest.raises(RunError, match="n_cautious was 48, now 0"):
-            go(archive, replace(usual, n_cautious=0))
+        with pytest.raises(RunError, match="n_infill was 2, now 4"):
+            go(archive, replace(usual, n_infill=4))
         go(archive)
         assert rows(archive) == rows(whole)

@@ -22,7 +22,6 @@ QUICK = {
     "generations": 3,
     "n_initial": 12,
     "n_infill": 4,
-    "n_cautious": 0,
     "surrogate": "ridge",
 }
 BASELINES = [name for name in METHODS if name != "surrogate"]

@@ -60,10 +60,12 @@ def test_features_tell_every_two_networks_apart_and_equal_ones_not():
 def test_blocks_that_are_not_built_have_no_features():
     space = PROBLEM.space
     x = space.encode(space.smallest())
-    Z = features_of(space, Problem({}, {}, {}))(x[None])
+    features = features_of(space, Problem({}, {}, {}))
+    Z, groups = features(x[None])[0], np.array(features.groups)
     n_active = len(space.stages) * space.depths[0]
-    hot = slice(1 + len(space.stages), 1 + len(space.stages) + 3 * space.n_slots)
-    assert Z[0, hot].sum() == n_active
+    blocks, kernels, expands = range(2, 5)
+    assert [Z[groups == group].sum() for group in (blocks, kernels, expands)] == [n_active] * 3
+    assert Z[groups == 1].sum() == 1.0, "the resolution, one-hot"
 
 
 def test_one_hot_has_one_column_for_each_choice():

@@ -82,7 +82,7 @@ def search(
         int | None,
         typer.Option(
             min=1,
-            help="Networks of each further iteration: 4 unless given; nsga2 takes as many as at first.",
+            help="Networks of each further iteration: 2 unless given; nsga2 takes as many as at first.",
         ),
     ] = None,
     archive: Annotated[

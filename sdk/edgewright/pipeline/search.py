@@ -118,12 +118,10 @@ class SearchOptions:
         n_infill = self.n_infill
         if n_infill is None:
             n_infill = recorded.get("n_infill", n_initial if self.method == "nsga2" else usual.n_infill)
-        n_cautious = usual.n_cautious if self.n_infill is None else 0
         config = SearchConfig(
             evaluations=self.evaluations,
             n_initial=n_initial,
             n_infill=n_infill,
-            n_cautious=recorded.get("n_cautious", 0) if recorded else n_cautious,
             seed=self.seed,
             method=self.method,
             design=self.design,

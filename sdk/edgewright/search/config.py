@@ -76,9 +76,8 @@ class SearchConfig:
     Attributes:
         evaluations: true evaluations in all, failures and pre-screening included.
         n_initial: of them in the initial design.
-        n_infill: evaluated in each iteration after it.
-        n_cautious: while the archive holds fewer networks than this, a search by surrogate of a space that
-            can be listed evaluates half as many an iteration; 0 is never (``docs/adr/0010-*.md``).
+        n_infill: evaluated in each iteration after it. More keep more workers busy, and cost evaluations
+            (``docs/adr/0010-*.md``).
         seed: the run's only source of randomness.
         method: a name of :data:`edgewright.search.methods.METHODS`: ``surrogate``, or a baseline.
         design: a name of :data:`edgewright.search.design.DESIGNS`; ``auto`` is ``balanced`` for a
@@ -99,8 +98,7 @@ class SearchConfig:
 
     evaluations: int = 200
     n_initial: int = 16
-    n_infill: int = 4
-    n_cautious: int = 48
+    n_infill: int = 2
     seed: int = 0
     method: str = "surrogate"
     design: str = "auto"
@@ -128,7 +126,6 @@ class SearchConfig:
                 ("evaluations", 1),
                 ("n_initial", 1),
                 ("n_infill", 1),
-                ("n_cautious", 0),
                 ("pre_screening", 1),
                 ("archive_size", 4),
                 ("population", 4),
@@ -146,11 +143,6 @@ class SearchConfig:
             )
         if faults:
             raise UsageError("; ".join(faults))
-
-    def batch(self, n: int) -> int:
-        """Return how many networks are evaluated next where the archive holds ``n``."""
-        is_early = self.method == "surrogate" and n < self.n_cautious
-        return max(1, self.n_infill // 2) if is_early else self.n_infill
 
 
 def _columns(costs: Mapping[str, Cost], X: IntArray) -> FloatArray:

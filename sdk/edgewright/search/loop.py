@@ -106,8 +106,6 @@ def run_search(
     )
     _require_consistent(problem)
     feasible = require_feasible(space, problem)
-    if feasible.members is None or (len(archive) and "n_cautious" not in archive.meta):
-        config = replace(config, n_cautious=0)
     archive.require(_to_compare(archive, _provenance(space, problem, config)))
     if on_start is not None:
         on_start()
@@ -176,7 +174,6 @@ def _provenance(space: SearchSpace, problem: Problem, config: SearchConfig) -> d
         "seed": config.seed,
         "n_initial": config.n_initial,
         "n_infill": config.n_infill,
-        "n_cautious": config.n_cautious if config.batch(0) < config.n_infill else 0,
         "surrogate": config.surrogate,
         "inner": [config.population, config.generations],
         **_parts(config),
@@ -202,7 +199,7 @@ def _to_compare(archive: Archive, wanted: dict[str, object]) -> dict[str, object
     """Return ``wanted`` without what an older archive does not record, where that is the usual."""
     if not len(archive):
         return wanted
-    usual, meta = {**_parts(SearchConfig()), "n_cautious": 0}, archive.meta
+    usual, meta = _parts(SearchConfig()), archive.meta
     return {key: value for key, value in wanted.items() if key in meta or usual.get(key) != value}
 
 
@@ -261,7 +258,6 @@ class _Search:
         if iteration == 0:
             n = config.n_initial * config.pre_screening
             return unpredicted(design_of(config)(self.feasible, n, rng), self.feasible)
-        config = replace(config, n_infill=config.batch(len(earlier)))
         proposal = method_of(config)(self.feasible, earlier, config, rng)
         return filled(proposal, self.feasible, earlier, config.n_infill, rng)
 

@@ -9,6 +9,7 @@ from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]  # o
 
 from edgewright.regression.base import Covariant, MeanAlone
 from edgewright.search.archive import Evaluation
+from edgewright.search.baselines import evolve
 from edgewright.search.config import SearchConfig
 from edgewright.search.feasible import FeasibleSet
 from edgewright.search.features import features_of
@@ -32,7 +33,8 @@ def by_surrogate(
 
     Each objective that the evaluator returns has a surrogate of its own; exact costs are never
     learned. Which rows it starts from, who searches and who chooses are parts that ``config`` names.
-    A :class:`edgewright.search.proposal.Method`.
+    While no surrogate ranks networks that it has not seen better than chance, NSGA-II breeds the infill
+    of what was evaluated. A :class:`edgewright.search.proposal.Method`.
     """
     problem, space = feasible.problem, feasible.space
     known = known_rows(rows, config)
@@ -47,6 +49,8 @@ def by_surrogate(
         chosen = [
             choose(config.surrogate, Z, F[:, j], rng, features.groups) for j in range(len(problem.evaluated))
         ]
+        if all(_ranks_nothing(surrogate) for surrogate in chosen):
+            return evolve(feasible, rows, config, rng)._replace(out_of_fold_tau=chosen[0].out_of_fold_tau)
 
         def predicted(candidates: IntArray) -> FloatArray:
             Z = features(candidates)
@@ -66,6 +70,11 @@ def by_surrogate(
         ", ".join(names),
         chosen[0].out_of_fold_tau,
     )
+
+
+def _ranks_nothing(surrogate: Chosen) -> bool:
+    """Return whether the surrogate ranks what it has not seen no better than chance; not where unknown."""
+    return surrogate.out_of_fold_tau is not None and surrogate.out_of_fold_tau <= 0.0
 
 
 def _mean(model: Surrogate, Z: FloatArray) -> FloatArray:
