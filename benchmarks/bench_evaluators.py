@@ -20,7 +20,7 @@ the ``ceiling``.
 
 About 5 minutes on two quiet cores; ``--quick`` takes one, and its figures mean little. The last line is
 one JSON object: evaluations a second of each side, and ratios, medians over the rounds, with the
-interquartile range of each under ``iqr``.
+interquartile range of each under ``iqr``; and what each side's start takes.
 """
 
 from __future__ import annotations
@@ -106,11 +106,13 @@ class Result:
         config: of the comparison.
         rates: evaluations a second of each side, a round each.
         ceiling: two busy processes' evaluations a second over one's, a round each.
+        first_s: until each side had evaluated its first four networks, its start included.
     """
 
     config: Config
     rates: Mapping[str, Sequence[float]]
     ceiling: Sequence[float]
+    first_s: Mapping[str, float]
 
     def ratios(self, side: str, to: str = ONE) -> list[float]:
         """Return a side's rate over another's, round by round."""
@@ -119,7 +121,9 @@ class Result:
     def summary(self) -> dict[str, Any]:
         """Return medians over the rounds, and under ``iqr`` their interquartile ranges."""
         found = self._by_round()
-        return {**_each(found, _median), "iqr": _each(found, _iqr), "rounds": self.config.rounds}
+        first = {name: round(seconds, 2) for name, seconds in self.first_s.items()}
+        told = {"first_s": first, "rounds": self.config.rounds}
+        return {**_each(found, _median), "iqr": _each(found, _iqr), **told}
 
     def _by_round(self) -> dict[str, Any]:
         sides = [side for side in (HERE, TWO, RAY) if side in self.rates]
@@ -198,6 +202,7 @@ def run(config: Config, evaluator: Path, say: Callable[[str], None]) -> Result:
     spec = EvaluatorSpec(factory="edgewright.pipeline.evaluator:load_subnet_error", files={"path": evaluator})
     rates: dict[str, list[float]] = {}
     ceiling: list[float] = []
+    first_s: dict[str, float] = {}
     with ExitStack() as stack:
         busy = Busy(evaluator)
         stack.callback(busy.close)
@@ -210,7 +215,9 @@ def run(config: Config, evaluator: Path, say: Callable[[str], None]) -> Result:
             sides[RAY] = stack.enter_context(RayCluster(spec, 2))
         for name, evaluate in sides.items():
             expected = _errors(sides[HERE], X[:4]) if name != HERE else None
+            start = time.perf_counter()
             found = _errors(evaluate, X[:4])
+            first_s[name] = time.perf_counter() - start
             assert expected in (None, found), f"{name} finds {found}, {HERE} {expected}"
             _errors(evaluate, X)  # a second worker that was late is ready now
         order = list(sides)
@@ -225,7 +232,7 @@ def run(config: Config, evaluator: Path, say: Callable[[str], None]) -> Result:
             ceiling.append(busy.ceiling(config.ceiling_s))
             told = ", ".join(f"{name} {rates[name][-1]:.2f}/s" for name in sides)
             say(f"round {number + 1}: {told}; two busy processes over one: {ceiling[-1]:.2f}")
-    return Result(config, {name: tuple(rates[name]) for name in sides}, tuple(ceiling))
+    return Result(config, {name: tuple(rates[name]) for name in sides}, tuple(ceiling), first_s)
 
 
 def _errors(evaluate: Evaluator, X: IntArray) -> list[float]:
