@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from edgewright.errors import ArchitectureError
 from edgewright.spaces import Architecture, MobileSpace, find_space
 
 
@@ -53,6 +54,8 @@ class ListSpace:
         return np.array([arch.resolution - 1], dtype=np.int64)
 
     def decode(self, x: np.ndarray) -> Architecture:
+        if len(x) != 1 or not 0 <= x[0] < self.n_choices[0]:
+            raise ArchitectureError(f"an encoding of list is one of [0, {self.n_choices[0]}), got {x}")
         return Architecture(int(x[0]) + 1, (), (), ())
 
     def repair(self, X: np.ndarray) -> np.ndarray:

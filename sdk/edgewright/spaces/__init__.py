@@ -2,6 +2,8 @@
 
 from edgewright.spaces.architecture import Architecture, SearchSpace, Space
 from edgewright.spaces.cell import Cell, CellSpace
+from edgewright.spaces.choices import Choices, ChoiceSpace
+from edgewright.spaces.contract import Violation, check_space, find_violations
 from edgewright.spaces.mobile import MobileSpace, Stage
 from edgewright.spaces.operator import Operator
 from edgewright.spaces.registry import SPACES, find_space, list_spaces
@@ -11,11 +13,16 @@ __all__ = [
     "Architecture",
     "Cell",
     "CellSpace",
+    "ChoiceSpace",
+    "Choices",
     "MobileSpace",
     "Operator",
     "SearchSpace",
     "Space",
     "Stage",
+    "Violation",
+    "check_space",
     "find_space",
+    "find_violations",
     "list_spaces",
 ]
