@@ -51,6 +51,19 @@ def test_a_frame_says_what_was_found_and_what_is_left():
     assert "40 in all" in text
 
 
+def test_a_frame_says_how_far_the_front_reaches():
+    seen = state()
+    assert "coverage" not in "\n".join(plain(lines(seen, 79, 10)))  # reports of before do not tell
+    reach = {"previous": None, "initial": 0.0, "costs": {"cpu": 0.4}}
+    seen.reports[-1] = {**seen.reports[-1], "coverage": reach}
+    assert "coverage     reaches 40% of cpu" in plain(lines(seen, 79, 10))
+    seen.reports[-1]["coverage"] = {**reach, "previous": 0.25, "costs": {"cpu": 0.45, "size": 0.5}}
+    told = "25% of the last front overtaken; reaches 45% of cpu, 50% of size"
+    assert f"coverage     {told}" in plain(lines(seen, 79, 10))
+    seen.reports[-1]["coverage"] = {**reach, "costs": {}}
+    assert "coverage" not in "\n".join(plain(lines(seen, 79, 10)))
+
+
 def test_before_anything_is_known_a_frame_says_so():
     text = "\n".join(plain(lines(SearchState(("error", "macs"), 60), 79, 10)))
     assert "0 of 60 evaluated" in text
@@ -112,7 +125,7 @@ def test_no_line_is_wider_than_the_terminal_however_much_there_is_to_say(width):
     assert len(found) == len(lines(seen, width - 1, 14)), "none is wrapped"
 
 
-@pytest.mark.parametrize(("rows", "drawn"), [(50, 14), (24, 14), (16, 6), (14, 0), (5, 0)])
+@pytest.mark.parametrize(("rows", "drawn"), [(50, 14), (24, 13), (16, 5), (14, 0), (5, 0)])
 def test_a_low_terminal_gets_fewer_rows_or_no_plot(rows, drawn):
     stream = io.StringIO()
     RichConsole(file=stream, width=80, height=rows).print(Frame(state()))

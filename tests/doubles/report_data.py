@@ -254,6 +254,8 @@ def full(n: int = 200) -> ReportData:
                 rmse=None if i == 0 else 0.006,
                 surrogate="ridge+gp" if i else "",
                 n_front=i + 4,
+                overtaken=None if i == 0 else 0.4 * 0.7**i,
+                reached={"ort": 0.9 - 0.5 * 0.8**i, "litert": 0.85 - 0.5 * 0.8**i},
                 n_failures=int(i > 3),
                 seconds=12.5,
             )

@@ -7,7 +7,15 @@ from doubles.tiny_chain import EVALUATIONS
 from edgewright.errors import RunError
 from edgewright.pipeline.front import load_front
 from edgewright.pipeline.report import gather
-from edgewright.pipeline.report_search import curves, failures, hypervolumes, points, read_search, traits
+from edgewright.pipeline.report_search import (
+    course,
+    curves,
+    failures,
+    hypervolumes,
+    points,
+    read_search,
+    traits,
+)
 from edgewright.pipeline.run import RunFolder
 from edgewright.pipeline.search import SearchOptions, search_run
 from edgewright.report.page import render
@@ -101,6 +109,17 @@ def test_an_attack_has_an_axis_and_searches_under_another_are_not_compared(own_r
     assert (data.objectives[2].label, data.objectives[2].complement) == ("Accuracy under attack", True)
     assert data.provenance["Search"]["attack"] == "PGD of 5 steps, epsilon 2/255"
     assert "Accuracy under attack" in render(data)
+
+
+def test_the_course_tells_the_coverage_of_each_iteration(own_run):
+    searched = read_search(RunFolder.open(own_run), "default")
+    told = course(searched)
+    assert told[0].overtaken is None
+    assert all(set(point.reached) == set(searched.front.meta["objectives"][1:]) for point in told)
+    assert "Costs reached" in render(gather(own_run))
+    for report in searched.front.reports:  # as of before there was coverage
+        del report["coverage"]
+    assert {(point.overtaken, len(point.reached)) for point in course(searched)} == {(None, 0)}
 
 
 def test_failures_are_told_and_leave_a_gap_in_the_order(own_run):

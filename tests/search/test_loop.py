@@ -377,6 +377,14 @@ def test_objectives_that_say_the_same_do_no_harm():
         ({"budgets": {"disk": 3.0}}, "'disk' limits nothing"),
         ({"budgets": {"macs": -1.0}}, "above 0"),
         ({"budgets": {"macs": float("nan")}}, "above 0"),
+        ({"budgets": {"macs": "3M"}}, "'macs' must be a finite number above 0, got '3M'"),
+        ({"objectives": {"macs": lambda X: 1 / 0}}, "cost 'macs' of 32 networks raised ZeroDivisionError"),
+        (
+            {"objectives": {"macs": lambda X: ["4"] * len(X) + ["x"]}},
+            "'macs' .* raised ValueError: could not",
+        ),
+        ({"objectives": {"macs": 3e6}}, "'macs' .* 'float' object is not callable; expected numbers"),
+        ({"space": None}, "NoneType is no search space: there is no name, version"),
         ({"objectives": {"error": PROBLEM.macs}}, "'error' is reserved"),
         ({"evaluated": ("error", "macs")}, "'macs' is reserved for the evaluator"),
         ({"evaluated": ("error", "robust", "error")}, "'error' is evaluated twice"),
@@ -398,6 +406,11 @@ def test_objectives_that_say_the_same_do_no_harm():
 def test_inputs_that_do_not_fit_are_refused(options, named):
     with Archive.open(None) as archive, pytest.raises(UsageError, match=named):
         search(archive, **options)
+
+
+def test_the_name_of_one_evaluated_objective_may_stand_alone():
+    with Archive.open(None) as archive:
+        assert search(archive, evaluated="error", config={"evaluations": 2}).names == ("error", "macs")
 
 
 def test_an_iteration_is_reported_as_it_ends():

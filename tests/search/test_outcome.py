@@ -1,3 +1,6 @@
+import math
+from itertools import count
+
 import numpy as np
 import pytest
 
@@ -44,6 +47,39 @@ def test_an_evaluator_that_raises_is_called_again_with_what_it_has_not_answered(
 def test_a_value_in_an_answer_is_checked_as_any_other():
     found = told(lambda X: [Answer(row, float("nan"), 1.0) for row in range(5)])
     assert {value.kind for _, value in found} == {"not finite"}
+
+
+@pytest.mark.parametrize(
+    ("rows", "named"),
+    [
+        ((0, 5), "answered row 5 of 5 networks"),
+        ((0, -1), "answered row -1 of 5 networks"),
+        ((0, 2, 2), "answered row 2 twice"),
+    ],
+)
+def test_answers_to_what_was_not_asked_are_told_and_lose_one_network(rows, named):
+    calls = count()
+
+    def evaluate(X):
+        asked = rows if next(calls) == 0 else range(len(X))
+        return (Answer(row, 0.5, 1.0) for row in asked)
+
+    failed = [value for _, value in told(evaluate) if isinstance(value, Failure)]
+    assert failed == [Failure(f"ValueError: the evaluator {named}")]
+
+
+def test_a_time_that_is_none_is_told():
+    found = told(lambda X: [Answer(row, 0.5, math.nan) for row in range(len(X))])
+    assert {value for _, value in found} == {
+        Failure("ValueError: the evaluator answered row 0 with nan seconds")
+    }
+
+
+@pytest.mark.parametrize("kind", [list, tuple, np.array])
+def test_more_values_than_networks_are_nobodys(kind):
+    found = told(lambda X: kind([0.5] * (len(X) + 1)))
+    assert {type(value) for _, value in found} == {Failure}
+    assert found[0][1] == Failure("ValueError: the evaluator returned 6 values for 5 networks")
 
 
 def test_an_error_below_0_is_none_and_says_so():

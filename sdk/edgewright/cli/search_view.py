@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 MARGIN = 11  # cells left of the plot, for its labels
 ROWS = (5, 14)  # of the plot, where the terminal has room
-BESIDE = 10  # lines of the view that are not the plot, and those below it that a shell needs
+BESIDE = 11  # lines of the view that are not the plot, and those below it that a shell needs
 
 
 class Signs(NamedTuple):
@@ -145,6 +145,7 @@ def lines(state: SearchState, width: int, n_rows: int, signs: Signs = DRAWN) -> 
         f"[bold]{state.n_done}[/] of {state.total} evaluated",
         f"{state.n_left} left, {failed}{rate}, {clock(state.elapsed_s)} so far{left}",
         _hypervolume(state, signs),
+        *_coverage(state),
         _surrogate(state),
     ]
     F, iterations = state.points()
@@ -183,6 +184,18 @@ def _hypervolume(state: SearchState, signs: Signs) -> str:
         return "hypervolume  after the initial design"
     step = f"  {volumes[-1] - volumes[-2]:+.4f} in the last iteration" if len(volumes) > 1 else ""
     return f"hypervolume  [bold]{volumes[-1]:.4f}[/]  [cyan]{_spark(volumes[-24:], signs)}[/]{step}"
+
+
+def _coverage(state: SearchState) -> list[str]:
+    """Return a line on how far the front reaches; none for reports of before."""
+    found = (state.last or {}).get("coverage")
+    if not found:
+        return []
+    told = [] if found["previous"] is None else [f"{found['previous']:.0%} of the last front overtaken"]
+    reached = [f"{share:.0%} of {name}" for name, share in found["costs"].items()]
+    if reached:
+        told.append(f"reaches {', '.join(reached)}")
+    return [f"coverage     {escape('; '.join(told))}"] if told else []
 
 
 def _spark(values: Sequence[float], signs: Signs) -> str:

@@ -156,6 +156,8 @@ def course(searched: Searched | None) -> tuple[HypervolumePoint, ...]:
             **{key: (report.get("recent") or report)[key] for key in ("tau", "spearman", "rmse")},
             surrogate=report["surrogate"] or "",
             n_front=report["n_front"],
+            overtaken=(report.get("coverage") or {}).get("previous"),
+            reached=(report.get("coverage") or {}).get("costs", {}),
             n_failures=report["n_failures"],
             seconds=report["search_seconds"] + report["evaluate_seconds"],
         )

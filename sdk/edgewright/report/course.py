@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -17,6 +18,8 @@ class HypervolumePoint:
         rmse: of the same predictions, in the unit of the first objective.
         surrogate: which models chose the iteration's networks; empty where none did.
         n_front: networks on the front.
+        overtaken: share of the front before the iteration that was dominated by it.
+        reached: share of the range of each cost in which the front has a network, by objective.
         n_failures: evaluations that failed, so far.
         seconds: that the iteration took, evaluations included.
     """
@@ -28,6 +31,8 @@ class HypervolumePoint:
     rmse: float | None = None
     surrogate: str = ""
     n_front: int | None = None
+    overtaken: float | None = None
+    reached: Mapping[str, float] = field(default_factory=dict)
     n_failures: int = 0
     seconds: float | None = None
 

@@ -9,6 +9,7 @@ from edgewright.search.budget import Budget, format_cost, parse_budgets
 from edgewright.search.config import (
     Answer,
     Cost,
+    Coverage,
     Evaluator,
     Failure,
     IterationReport,
@@ -20,12 +21,14 @@ from edgewright.search.select import FrontPoint, pick
 
 if TYPE_CHECKING:
     from edgewright.search.loop import run_search
+    from edgewright.search.problems import SearchProblem, check_problem
 
 __all__ = [
     "Answer",
     "Archive",
     "Budget",
     "Cost",
+    "Coverage",
     "Evaluation",
     "Evaluator",
     "Failure",
@@ -33,7 +36,9 @@ __all__ = [
     "IterationReport",
     "Problem",
     "SearchConfig",
+    "SearchProblem",
     "SearchResult",
+    "check_problem",
     "format_cost",
     "parse_budgets",
     "pick",
@@ -47,4 +52,8 @@ def __getattr__(name: str) -> Any:
         from edgewright.search.loop import run_search
 
         return run_search
+    if name in ("SearchProblem", "check_problem"):
+        from edgewright.search import problems
+
+        return getattr(problems, name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -8,7 +8,7 @@ from typing import Any, Literal
 
 import numpy as np
 
-from edgewright.errors import UsageError
+from edgewright.errors import SDKError, UsageError
 from edgewright.search.archive import Evaluation
 from edgewright.spaces.architecture import FloatArray, IntArray
 
@@ -148,12 +148,20 @@ class SearchConfig:
 def _columns(costs: Mapping[str, Cost], X: IntArray) -> FloatArray:
     if not costs:
         return np.zeros((len(X), 0))
-    return np.column_stack([_valid(name, cost(X), X) for name, cost in costs.items()])
+    return np.column_stack([_valid(name, cost, X) for name, cost in costs.items()])
 
 
-def _valid(name: str, values: FloatArray, X: IntArray) -> FloatArray:
+def _valid(name: str, cost: Cost, X: IntArray) -> FloatArray:
     """Return the values of a cost. Raises ``UsageError`` unless they are finite, at least 0, one a row."""
-    found = np.asarray(values, dtype=np.float64)
+    try:
+        found = np.asarray(cost(X), dtype=np.float64)
+    except SDKError:
+        raise
+    except Exception as error:  # a cost may be anyone's own code
+        raise UsageError(
+            f"the cost {name!r} of {len(X)} networks raised {type(error).__name__}: {error}; expected "
+            f"numbers ({len(X)},)"
+        ) from error
     if found.shape != (len(X),):
         raise UsageError(
             f"the cost {name!r} of {len(X)} networks has shape {found.shape}, expected ({len(X)},)"
@@ -210,13 +218,30 @@ class Problem:
 
     def excess(self, X: IntArray) -> FloatArray:
         """Return each budget's cost over its limit less 1, ``(n, n_budgets)``; feasible is <= 0."""
-        columns = [_valid(name, cost(X), X) / self.limits[name] - 1.0 for name, cost in self.limited.items()]
+        columns = [_valid(name, cost, X) / self.limits[name] - 1.0 for name, cost in self.limited.items()]
         return np.column_stack(columns) if columns else np.zeros((len(X), 0))
 
     def violation(self, X: IntArray) -> FloatArray:
         """Return the worst relative excess over a budget, ``(n,)``; 0 or less is feasible."""
         excess = self.excess(X)
         return excess.max(axis=1) if excess.shape[1] else np.full(len(X), -1.0)
+
+
+@dataclass(frozen=True, slots=True)
+class Coverage:
+    """How far a front reaches (:mod:`edgewright.search.coverage`).
+
+    Attributes:
+        previous: share of the front before the iteration that is dominated now; 0 where the front stands
+            still. None where there was none.
+        initial: likewise of the initial design's front.
+        costs: by name, the share of equal parts of the range of feasible costs in which the front has a
+            network. Those above the network of least error stay empty.
+    """
+
+    previous: float | None
+    initial: float | None
+    costs: Mapping[str, float]
 
 
 @dataclass(frozen=True, slots=True)
@@ -263,6 +288,7 @@ class IterationReport:
     evaluate_seconds: float
     predicted: tuple[float | None, ...] = ()
     recent: dict[str, float | None] | None = None
+    coverage: Coverage | None = None
 
     def to_json(self) -> dict[str, Any]:
         """Return the fields as JSON values."""

@@ -18,6 +18,7 @@ import math
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
+from numbers import Real
 
 import numpy as np
 
@@ -35,6 +36,7 @@ from edgewright.search.config import (
     SearchConfig,
     SearchResult,
 )
+from edgewright.search.coverage import cost_ranges, coverage
 from edgewright.search.feasible import FeasibleSet, require_feasible
 from edgewright.search.hypervolume import normalised_hypervolume, reference_point
 from edgewright.search.methods import design_of, method_of, require_parts
@@ -43,6 +45,7 @@ from edgewright.search.pareto import front_indices
 from edgewright.search.proposal import Proposal, filled, unpredicted
 from edgewright.search.surrogate import Fidelity, fidelity
 from edgewright.spaces.architecture import FloatArray, IntArray, SearchSpace
+from edgewright.spaces.contract import require_members
 
 Clock = Callable[[], float]
 
@@ -90,18 +93,20 @@ def run_search(
         clock: seconds.
 
     Raises:
-        UsageError: names of objectives, constraints and budgets do not fit each other.
+        UsageError: names of objectives, constraints and budgets do not fit each other, or a cost is none.
+        SpaceError: ``space`` lacks what every space has.
         InfeasibleBudgetError: no network meets the budgets; the nearest feasible value is named.
         RunError: the archive was made with other inputs, or every evaluation fails.
         StorageError: the archive cannot be written.
     """
     require_parts(config)
+    require_members(space)
     problem = Problem(
         dict(objectives),
         dict(budgets),
         dict(constraints or {}),
         dict(bounds or {}),
-        tuple(evaluated),
+        (evaluated,) if isinstance(evaluated, str) else tuple(evaluated),
         dict(parts or {}),
     )
     _require_consistent(problem)
@@ -146,9 +151,9 @@ def _require_consistent(problem: Problem) -> None:
     faults += [f"the bound {name!r} has no budget" for name in sorted({*bounds} - {*budgets})]
     faults += [f"the constraint {name!r} has no budget" for name in sorted({*constraints} - {*budgets})]
     faults += [
-        f"the budget {name!r} must be a finite number above 0, got {limit}"
+        f"the budget {name!r} must be a finite number above 0, got {limit!r}"
         for name, limit in budgets.items()
-        if not (math.isfinite(limit) and limit > 0)
+        if not (isinstance(limit, Real) and math.isfinite(limit) and limit > 0)
     ]
     if faults:
         raise UsageError(f"cannot search: {'; '.join(faults)}; known costs: {', '.join(sorted(known))}")
@@ -226,6 +231,7 @@ class _Search:
         self.on_evaluation = on_evaluation
         self.clock = clock
         self.exhausted = False
+        self.ranges = cost_ranges(feasible)
 
     def iterations(self) -> Iterator[IterationReport]:
         """Run what is left, yielding each iteration's report."""
@@ -322,6 +328,7 @@ class _Search:
             evaluate_seconds=0.0,
             predicted=predicted,
             recent=self._recent(iteration, predicted),
+            coverage=coverage(self.archive.succeeded, iteration, self.ranges),
         )
 
     def _recent(self, iteration: int, predicted: Sequence[float | None]) -> dict[str, float | None] | None:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 
+import numpy as np
+
 from edgewright.errors import SDKError
-from edgewright.search.config import Answer, Evaluator, Failure
+from edgewright.search.config import Answer, Evaluator, Failure, Outcome
 from edgewright.spaces.architecture import IntArray
 
 #: Who did it where the evaluator does not say.
@@ -35,9 +37,9 @@ def answers(
     while left:
         given, start = tuple(left), clock()
         try:
-            for found in evaluate(X[left]):
+            for found in _as_many(evaluate(X[left]), len(given)):
                 answer = (
-                    replace(found, row=given[found.row])
+                    replace(found, row=_row(found, given, left))
                     if isinstance(found, Answer)
                     else Answer(left[0], found, clock() - start, HERE)
                 )
@@ -52,6 +54,24 @@ def answers(
         except Exception as error:  # any fault of a user's evaluator concerns one network only
             failure = raised(error)
         yield Answer(left.pop(0), failure, clock() - start, HERE), failure
+
+
+def _as_many(found: Iterable[Outcome | Answer], n: int) -> Iterable[Outcome | Answer]:
+    """Return what an evaluator returned. Raises ``ValueError`` where it has more values than networks."""
+    if isinstance(found, list | tuple | np.ndarray) and len(found) > n:
+        raise ValueError(f"the evaluator returned {len(found)} values for {n} networks")
+    return found
+
+
+def _row(answer: Answer, given: Sequence[int], left: Sequence[int]) -> int:
+    """Return which of all rows was answered. Raises ``ValueError`` for one that was not asked for."""
+    if not 0 <= answer.row < len(given):
+        raise ValueError(f"the evaluator answered row {answer.row} of {len(given)} networks")
+    if given[answer.row] not in left:
+        raise ValueError(f"the evaluator answered row {answer.row} twice")
+    if not math.isfinite(answer.seconds):
+        raise ValueError(f"the evaluator answered row {answer.row} with {answer.seconds} seconds")
+    return given[answer.row]
 
 
 def raised(error: Exception) -> Failure:
