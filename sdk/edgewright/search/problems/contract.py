@@ -18,6 +18,7 @@ import numpy as np
 from edgewright.errors import SDKError, UsageError
 from edgewright.search.config import Failure, Problem
 from edgewright.search.features import features_of
+from edgewright.search.features_mobile import LEFT_OUT
 from edgewright.search.outcome import answers
 from edgewright.search.problems.base import SearchProblem
 from edgewright.spaces.architecture import FloatArray, IntArray
@@ -99,8 +100,8 @@ def _features(problem: SearchProblem, X: IntArray) -> Iterator[str]:
     if Z.shape != (len(X), n_features):
         yield f"of {len(X)} networks they are {Z.shape}, expected ({len(X)}, {n_features}) as groups say"
         return
-    if bad := [group for group in features.groups if not isinstance(group, int) or group < 0]:
-        yield f"groups has {bad[0]!r}, expected whole numbers of at least 0"
+    if bad := [group for group in features.groups if not isinstance(group, int) or group < LEFT_OUT]:
+        yield f"groups has {bad[0]!r}, expected whole numbers of at least {LEFT_OUT}"
     wrong = np.argwhere(~np.isfinite(Z))
     if len(wrong):
         row, i = wrong[0]
