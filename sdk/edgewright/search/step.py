@@ -23,6 +23,8 @@ from edgewright.spaces.architecture import FloatArray, IntArray
 
 # Below this many successful evaluations a surrogate knows nothing; infill is random.
 MIN_FITTED = 4
+# Below this many, how a surrogate ranks them says little of how it ranks others.
+MIN_RANKED = 32
 POLISH_ROUNDS = 3
 
 
@@ -33,8 +35,8 @@ def by_surrogate(
 
     Each objective that the evaluator returns has a surrogate of its own; exact costs are never
     learned. Which rows it starts from, who searches and who chooses are parts that ``config`` names.
-    While no surrogate ranks networks that it has not seen better than chance, NSGA-II breeds the infill
-    of what was evaluated. A :class:`edgewright.search.proposal.Method`.
+    Where, of :data:`MIN_RANKED` networks or more, no surrogate ranks those that it has not seen better
+    than chance, NSGA-II breeds the infill of what was evaluated. A :class:`edgewright.search.proposal.Method`.
     """
     problem, space = feasible.problem, feasible.space
     known = known_rows(rows, config)
@@ -49,7 +51,7 @@ def by_surrogate(
         chosen = [
             choose(config.surrogate, Z, F[:, j], rng, features.groups) for j in range(len(problem.evaluated))
         ]
-        if all(_ranks_nothing(surrogate) for surrogate in chosen):
+        if len(known) >= MIN_RANKED and all(_ranks_nothing(surrogate) for surrogate in chosen):
             return evolve(feasible, rows, config, rng)._replace(out_of_fold_tau=chosen[0].out_of_fold_tau)
 
         def predicted(candidates: IntArray) -> FloatArray:
