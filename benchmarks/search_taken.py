@@ -76,7 +76,9 @@ def take(paths: Sequence[Path], head: Mapping[str, Any], now: Sequence[str]) -> 
 
 def _faults(earlier: Mapping[str, Any], head: Mapping[str, Any], names: Sequence[str]) -> list[str]:
     """Return in what a file differs from the run to be."""
-    config, asked = earlier["config"], head["config"]
+    config, asked = dict(earlier["config"]), head["config"]
+    if isinstance(config.get("latency"), str) and isinstance(asked["latency"], list):
+        config["latency"] = [config["latency"]]  # of when there was one column
     keys = (*ASKED, *(ASKED_OF_OURS if OURS in names else ()))
     faults = [
         f"has {key} {config.get(key)!r}, expected {asked[key]!r}: ask the same, or leave the file out"

@@ -100,14 +100,16 @@ def test_methods_of_an_earlier_file_stand_beside_new_ones_as_if_all_had_run_now(
     assert list(added["taken_over"]) == ["nsga2"]
     assert added["taken_over"]["nsga2"]["file"] == "earlier.json"
     assert "pymoo" in added["taken_over"]["nsga2"]["conditions"]["packages"]
-    # What was taken over is told again by who takes that file over.
-    third = tmp_path / "third.json"
-    done = run(*asked, "--methods", ",", "--add-to", out, "--json", third)
+    # What was taken over is told again by who takes that file over, also of before costs were a list.
+    before, third = tmp_path / "before.json", tmp_path / "third.json"
+    added["config"]["latency"] = added["config"]["latency"][0]
+    before.write_text(json.dumps(added))
+    done = run(*asked, "--methods", ",", "--add-to", before, "--json", third)
     assert done.returncode == 0, done.stderr
     told = json.loads(third.read_text())
     assert told["methods"] == added["methods"]
     assert told["taken_over"]["nsga2"] == added["taken_over"]["nsga2"]
-    assert told["taken_over"]["random"]["file"] == "out.json"
+    assert told["taken_over"]["random"]["file"] == "before.json"
 
 
 @pytest.mark.parametrize(
