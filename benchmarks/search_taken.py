@@ -78,7 +78,7 @@ def _faults(earlier: Mapping[str, Any], head: Mapping[str, Any], names: Sequence
     """Return in what a file differs from the run to be."""
     config, asked = dict(earlier["config"]), head["config"]
     if isinstance(config.get("latency"), str) and isinstance(asked["latency"], list):
-        config["latency"] = [config["latency"]]  # of when there was one column
+        config["latency"] = [config["latency"]] if config["latency"] else []  # of when there was one column
     keys = (*ASKED, *(ASKED_OF_OURS if OURS in names else ()))
     faults = [
         f"has {key} {config.get(key)!r}, expected {asked[key]!r}: ask the same, or leave the file out"
