@@ -81,9 +81,7 @@ def search(archive, **options):
     fields = {
         "evaluate": PROBLEM.error,
         "objectives": {"macs": PROBLEM.macs, "params": PROBLEM.params},
-        "config": SearchConfig(
-            evaluations=32, n_initial=12, n_cautious=0, surrogate="ridge", population=16, generations=3
-        ),
+        "config": SearchConfig(evaluations=32, n_initial=12, surrogate="ridge", population=16, generations=3),
     }
     return run_search(PROBLEM.space, budgets={}, archive=archive, **{**fields, **options})
 
