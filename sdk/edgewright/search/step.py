@@ -36,7 +36,8 @@ def by_surrogate(
     Each objective that the evaluator returns has a surrogate of its own; exact costs are never
     learned. Which rows it starts from, who searches and who chooses are parts that ``config`` names.
     Where, of :data:`MIN_RANKED` networks or more, no surrogate ranks those that it has not seen better
-    than chance, NSGA-II breeds the infill of what was evaluated. A :class:`edgewright.search.proposal.Method`.
+    than chance, NSGA-II breeds the infill of what was evaluated.
+    A :class:`edgewright.search.proposal.Method`.
     """
     problem, space = feasible.problem, feasible.space
     known = known_rows(rows, config)
