@@ -248,7 +248,7 @@ def parse(arguments: Sequence[str]) -> tuple[Config, int, Path | None, list[Path
     parser.add_argument("--seeds", type=int, default=10)
     parser.add_argument("--methods", default=",".join(DEFAULT_METHODS), help=f"of {', '.join(METHODS)}")
     parser.add_argument("--at", default="", help="evaluations to tell; every 50 by default")
-    parser.add_argument("--batch", type=int, help="networks that ours evaluates at a time; 4 by default")
+    parser.add_argument("--batch", type=int, help="networks that ours evaluates at a time; 2 by default")
     parser.add_argument("--jobs", type=int, default=1, help="runs at a time; times are exact with one")
     parser.add_argument("--json", type=Path, metavar="OUT", help="where everything is written")
     parser.add_argument(

@@ -6,8 +6,9 @@ from edgewright.errors import InfeasibleBudgetError, UsageError
 from edgewright.search import Problem
 from edgewright.search.budget import format_cost
 from edgewright.search.design import DESIGNS, balanced
-from edgewright.search.feasible import enumerate_space, minimise, require_feasible
+from edgewright.search.feasible import minimise, require_feasible
 from edgewright.spaces import find_space
+from edgewright.spaces.architecture import enumerate_space
 
 PROBLEM = SyntheticProblem()
 SPACE = PROBLEM.space

@@ -11,10 +11,8 @@ from numpy.typing import NDArray
 from edgewright.errors import InfeasibleBudgetError, UsageError
 from edgewright.search.budget import format_cost
 from edgewright.search.config import Problem
-from edgewright.spaces.architecture import FloatArray, IntArray, SearchSpace
+from edgewright.spaces.architecture import FloatArray, IntArray, SearchSpace, enumerate_space
 
-# Spaces up to this many encodings are listed, so that a search of one can end by having seen all.
-MAX_ENUMERATED = 50_000
 # Pairs of variables are tried together while their combinations stay below this many.
 MAX_PAIRS = 200_000
 # Random networks that the search for a minimum starts from, besides the smallest and largest.
@@ -145,14 +143,6 @@ def _pair_changes(space: SearchSpace, x: IntArray) -> IntArray:
         moved[:, [a, b]] = grid
         rows.append(moved)
     return np.unique(space.repair(np.concatenate(rows)), axis=0) if rows else x[None][:0]
-
-
-def enumerate_space(space: SearchSpace) -> IntArray | None:
-    """Return every canonical encoding, ``(n, n_var)``, or None where they are too many to list."""
-    if float(np.prod(space.n_choices.astype(np.float64))) > MAX_ENUMERATED:
-        return None
-    grid = np.indices(tuple(int(n) for n in space.n_choices)).reshape(len(space.n_choices), -1).T
-    return np.unique(space.repair(grid.astype(np.int64)), axis=0)
 
 
 def require_feasible(space: SearchSpace, problem: Problem) -> FeasibleSet:

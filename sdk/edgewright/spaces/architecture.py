@@ -17,6 +17,9 @@ if TYPE_CHECKING:
 IntArray = NDArray[np.int64]
 FloatArray = NDArray[np.float64]
 
+#: Spaces up to this many encodings are listed, so that a search of one can end by having seen all.
+MAX_ENUMERATED = 50_000
+
 
 @dataclass(frozen=True, slots=True)
 class Architecture:
@@ -162,3 +165,18 @@ def changed_once(x: IntArray, n_choices: IntArray) -> IntArray:
     moved = np.tile(x, (int(other.sum()), 1))
     moved[np.arange(len(moved)), variable[other]] = value[other]
     return moved
+
+
+def neighbours_of(space: SearchSpace, x: IntArray) -> IntArray:
+    """Return every canonical encoding but ``x`` ``(n_var,)`` that one change makes of it, ``(m, n_var)``."""
+    X = np.unique(space.repair(changed_once(x, space.n_choices)), axis=0)
+    near: IntArray = X[(x != X).any(axis=1)]
+    return near
+
+
+def enumerate_space(space: SearchSpace) -> IntArray | None:
+    """Return every canonical encoding, ``(n, n_var)``, or None where they are too many to list."""
+    if float(np.prod(space.n_choices.astype(np.float64))) > MAX_ENUMERATED:
+        return None
+    grid = np.indices(tuple(int(n) for n in space.n_choices)).reshape(len(space.n_choices), -1).T
+    return np.unique(space.repair(grid.astype(np.int64)), axis=0)

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from edgewright.errors import ArchitectureError, SpaceError
 from edgewright.files import digest_of
-from edgewright.spaces.architecture import IntArray, changed_once
+from edgewright.spaces.architecture import IntArray, neighbours_of
 
 Choice = bool | int | float | str
 #: Values of many networks by the name of the variable, ``(n,)`` each.
@@ -169,9 +169,7 @@ class ChoiceSpace:
 
     def neighbours(self, x: IntArray) -> IntArray:
         """Return every network that one changed choice makes of ``x`` ``(n_var,)``, ``(m, n_var)``."""
-        X = np.unique(self.repair(changed_once(x, self.n_choices)), axis=0)
-        near: IntArray = X[(x != X).any(axis=1)]
-        return near
+        return neighbours_of(self, x)
 
     def smallest(self) -> Choices:
         """Return the network with the first choice of everything."""

@@ -23,14 +23,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edgewright.errors import ArchitectureError, SpaceError, UsageError
-from edgewright.spaces.architecture import IntArray, changed_once
+from edgewright.spaces.architecture import IntArray, changed_once, enumerate_space
 
 PROPERTIES = ("name", "version", "slug", "digest", "n_choices")
 METHODS = ("encode", "decode", "repair", "sample", "neighbours", "smallest", "largest")
 # What some file system has another use for.
 _RESERVED = '<>:"/\\|?*'
-# Spaces up to this many encodings are compared with their own list, if they have one.
-_MAX_LISTED = 50_000
 # Networks whose neighbours and operators are looked at: there are many of each.
 _N_CLOSE = 8
 # Samples by which two seeds are told apart: fewer may be equal by chance.
@@ -324,12 +322,9 @@ def _listed(case: _Case) -> Iterator[str | None]:
     rows = {tuple(row) for row in X.tolist()}
     if len(rows) < len(X):
         yield f"members has {len(X) - len(rows)} rows twice, expected each once"
-    n_choices = np.asarray(case.space.n_choices)
-    if float(np.prod(n_choices.astype(np.float64))) > _MAX_LISTED:
-        lacking = [row for row in case.canonical.tolist() if tuple(row) not in rows]
-    else:
-        grid = np.indices(tuple(n_choices.tolist())).reshape(len(n_choices), -1).T.astype(np.int64)
-        lacking = [row for row in case.space.repair(grid).tolist() if tuple(row) not in rows]
+    every = enumerate_space(case.space)
+    wanted = case.canonical if every is None else every
+    lacking = [row for row in wanted.tolist() if tuple(row) not in rows]
     if lacking:
         yield f"members lacks {lacking[0]}, expected every canonical encoding"
 

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from edgewright.errors import ArchitectureError, SpaceError
 from edgewright.files import digest_of
-from edgewright.spaces.architecture import Architecture, IntArray, changed_once
+from edgewright.spaces.architecture import Architecture, IntArray, neighbours_of
 from edgewright.spaces.mobile_costs import MobileCostTable, active_slots
 from edgewright.spaces.operator import Operator, make_divisible
 
@@ -223,9 +223,7 @@ class MobileSpace:
 
     def neighbours(self, x: IntArray) -> IntArray:
         """Return every network that one changed choice makes of ``x`` ``(n_var,)``, ``(m, n_var)``."""
-        X = np.unique(self.repair(changed_once(x, self.n_choices)), axis=0)
-        near: IntArray = X[(x != X).any(axis=1)]
-        return near
+        return neighbours_of(self, x)
 
     def smallest(self) -> Architecture:
         """Return the network with the least of every elastic dimension."""
