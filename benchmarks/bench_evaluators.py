@@ -50,6 +50,7 @@ import numpy as np
 import edgewright
 from edgewright.evaluation import EvaluatorSpec, ProcessPool, RayCluster, one_by_one
 from edgewright.files import write_json
+from edgewright.pipeline.costs import macs
 from edgewright.pipeline.evaluator import SubnetError, load_subnet_error
 from edgewright.pipeline.train import train_run
 from edgewright.pipeline.trained import TrainedRun
@@ -198,7 +199,8 @@ def run(config: Config, evaluator: Path, say: Callable[[str], None]) -> Result:
     Raises:
         AssertionError: two sides disagree about an error.
     """
-    X = load_subnet_error(evaluator).space.sample(np.random.default_rng(config.seed), config.networks)
+    space = load_subnet_error(evaluator).space
+    X, effort = space.sample(np.random.default_rng(config.seed), config.networks), macs(space)
     spec = EvaluatorSpec(factory="edgewright.pipeline.evaluator:load_subnet_error", files={"path": evaluator})
     rates: dict[str, list[float]] = {}
     ceiling: list[float] = []
@@ -208,11 +210,11 @@ def run(config: Config, evaluator: Path, say: Callable[[str], None]) -> Result:
         stack.callback(busy.close)
         sides: dict[str, Evaluator] = {
             HERE: one_by_one(load_subnet_error(evaluator)),
-            ONE: stack.enter_context(ProcessPool(spec, 1)),
-            TWO: stack.enter_context(ProcessPool(spec, 2)),
+            ONE: stack.enter_context(ProcessPool(spec, 1, effort=effort)),
+            TWO: stack.enter_context(ProcessPool(spec, 2, effort=effort)),
         }
         if config.with_ray:
-            sides[RAY] = stack.enter_context(RayCluster(spec, 2))
+            sides[RAY] = stack.enter_context(RayCluster(spec, 2, effort=effort))
         for name, evaluate in sides.items():
             expected = _errors(sides[HERE], X[:4]) if name != HERE else None
             start = time.perf_counter()

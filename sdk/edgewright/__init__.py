@@ -14,10 +14,15 @@ Names are resolved on use, so importing this package loads no framework.
 
 from __future__ import annotations
 
+import os
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 __version__ = "0.1.0"
+
+# Whether torch asks Linux for pages of 2 MiB where it needs that much at once: without them, most of the
+# time of a large network on a CPU goes into pages of 4 KiB. Read when torch first allocates.
+os.environ.setdefault("THP_MEM_ALLOC_ENABLE", "1")
 
 if TYPE_CHECKING:
     from edgewright.devices.probe import probe

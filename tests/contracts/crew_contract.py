@@ -1,7 +1,7 @@
 """What every crew of workers must hold. Subclass it with a fixture ``crew``.
 
-``crew(factory, n_workers=2, time_limit_s=None, patience=USUAL, **arguments)`` returns a crew whose workers
-call that factory of :mod:`doubles.evaluators`; the fixture closes it.
+``crew(factory, n_workers=2, time_limit_s=None, patience=USUAL, effort=None, **arguments)`` returns a crew
+whose workers call that factory of :mod:`doubles.evaluators`; the fixture closes it.
 """
 
 import os
@@ -51,6 +51,17 @@ def gone(pid):
 
 class CrewContract:
     """The same from a process and from an actor."""
+
+    def test_what_takes_longest_is_begun_first(self, crew, tmp_path):
+        workers = crew("troubled", n_workers=1, notes=str(tmp_path), effort=lambda X: X[:, 0] // 10)
+        answers = list(workers(rows(20, 41, 33, 40, 90)))
+        assert [answer.row for answer in answers] == [4, 1, 3, 2, 0]
+        assert [answer.outcome for answer in by_row(answers)] == [0.2, 0.41, 0.33, 0.4, 0.9]
+        assert [answer.row for answer in crew("troubled", 1, notes=str(tmp_path))(rows(20, 41, 33))] == [
+            0,
+            1,
+            2,
+        ]
 
     def test_every_network_has_its_own_error_whoever_evaluates_it(self, crew):
         problem = SyntheticProblem(SPACE)

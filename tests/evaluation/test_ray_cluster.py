@@ -75,9 +75,9 @@ def started():
 def crew(started):
     made = []
 
-    def make(factory, n_workers=2, time_limit_s=None, patience=USUAL, **arguments):
+    def make(factory, n_workers=2, time_limit_s=None, patience=USUAL, effort=None, **arguments):
         spec = EvaluatorSpec(factory=f"doubles.evaluators:{factory}", arguments=arguments)
-        made.append(RayCluster(spec, n_workers, time_limit_s=time_limit_s, patience=patience))
+        made.append(RayCluster(spec, n_workers, time_limit_s=time_limit_s, patience=patience, effort=effort))
         return made[-1]
 
     yield make

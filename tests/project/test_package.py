@@ -86,6 +86,15 @@ def test_importing_the_package_imports_nothing_else():
     assert not {"numpy", "torch", "typer"} & set(ast.literal_eval(out))
 
 
+@pytest.mark.parametrize("chosen", [None, "0"])
+def test_torch_is_asked_to_use_large_pages_unless_the_user_chose(chosen, monkeypatch):
+    monkeypatch.delenv("THP_MEM_ALLOC_ENABLE", raising=False)
+    if chosen is not None:
+        monkeypatch.setenv("THP_MEM_ALLOC_ENABLE", chosen)
+    out = python("import os\nimport edgewright\nprint(os.environ['THP_MEM_ALLOC_ENABLE'])")
+    assert out.strip() == (chosen or "1")
+
+
 def test_types_are_shipped():
     assert (ROOT / "sdk" / "edgewright" / "py.typed").is_file()
 

@@ -7,7 +7,7 @@ from edgewright.errors import DataError
 from edgewright.supernet import Supernet, weights
 from edgewright.supernet.extract import extract
 from edgewright.training.data import ImageData, Split
-from edgewright.training.evaluate import evaluate, evaluate_subnet
+from edgewright.training.evaluate import evaluate, evaluate_subnet, images_at_a_time
 
 
 class Always(nn.Module):
@@ -29,6 +29,10 @@ def test_the_batch_size_does_not_change_the_result():
     one, other = (evaluate(network, data, split="val", resolution=8, batch_size=b) for b in (48, 7))
     assert one.top1 == other.top1
     assert one.loss == pytest.approx(other.loss, rel=1e-6)
+
+
+def test_fewer_large_images_are_predicted_at_a_time_than_small_ones():
+    assert [images_at_a_time(size) for size in (1, 32, 64, 128, 224, 4096)] == [128, 128, 128, 32, 10, 8]
 
 
 def test_an_evaluation_depends_on_nothing_that_came_before(tmp_path, rng):

@@ -1,7 +1,8 @@
 """Workers that evaluate networks side by side: who does what, for how long, and what if one is lost.
 
 1. Workers are hired when there is work for them, as many as were asked for, and stay until the end.
-2. A worker that is ready gets the next network. Results are yielded as they come.
+2. A worker that is ready gets the next network: of those that wait, the one that takes longest, where
+   that is known, so that the last of a batch are short. Results are yielded as they come.
 3. A worker that is lost is replaced and its network tried once more, at the end of its batch, where it
    has the machine to itself: memory that ran out among many may do for one. Then it is quarantined.
 4. A network that is at work for longer than the time limit (:mod:`edgewright.evaluation.limit`) is
@@ -15,21 +16,26 @@ from __future__ import annotations
 import time
 from abc import ABC, abstractmethod
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from types import TracebackType
 from typing import ClassVar, Generic, NamedTuple, Self, TypeVar
+
+import numpy as np
 
 from edgewright.errors import RunError, UsageError
 from edgewright.evaluation.limit import USUAL, Patience, TimeLimit, require_time_limit
 from edgewright.evaluation.reply import Reply, outcome_of, require_no_error
 from edgewright.search.config import Answer, Failure
-from edgewright.spaces.architecture import IntArray
+from edgewright.spaces.architecture import FloatArray, IntArray
 
 TICK_S = 0.25  # how often the time limit is looked at
 MAX_START_S = 900.0  # that may pass before any worker is ready: images on a slow disk take minutes
 MAX_START_LOSSES = 3  # in a row, before it is said that none will ever be ready
 TRIES = 2  # of a network whose worker was lost
+
+#: About how long networks ``(k, n_var)`` take, ``(k,)``, in any unit.
+Effort = Callable[[IntArray], FloatArray]
 
 
 @dataclass(slots=True, eq=False)
@@ -80,6 +86,15 @@ def require_crew(n_workers: int, time_limit_s: float | None) -> None:
     require_time_limit(time_limit_s)
 
 
+def longest_first(effort: FloatArray) -> list[int]:
+    """Return the rows in the order in which they are begun (Graham 1969: within a third of the best).
+
+    Args:
+        effort: about how long each takes, ``(k,)``; of equal ones the first goes first.
+    """
+    return [int(row) for row in np.argsort(-effort, kind="stable")]
+
+
 class Crew(ABC, Generic[W]):
     """An evaluator of many workers; a context manager, after which none of them lives.
 
@@ -88,6 +103,7 @@ class Crew(ABC, Generic[W]):
         time_limit_s: for one evaluation; 0 is no limit, and None one that only what hangs will reach.
             Time in which this process itself was stopped does not count.
         patience: what that limit is made of.
+        effort: by which networks are begun, those that take longest first; None is in their order.
 
     Raises:
         UsageError: a number below its least value.
@@ -97,10 +113,16 @@ class Crew(ABC, Generic[W]):
     on_one_machine: ClassVar[bool] = True
 
     def __init__(
-        self, n_workers: int, *, time_limit_s: float | None = None, patience: Patience = USUAL
+        self,
+        n_workers: int,
+        *,
+        time_limit_s: float | None = None,
+        patience: Patience = USUAL,
+        effort: Effort | None = None,
     ) -> None:
         require_crew(n_workers, time_limit_s)
         self.n_workers = n_workers
+        self.effort = effort
         self.limit = TimeLimit(time_limit_s, patience)
         self.workers: dict[int, W] = {}  # by slot
         self._start_losses = 0
@@ -124,7 +146,7 @@ class Crew(ABC, Generic[W]):
         if len(X) == 0:
             return
         self._open()
-        waiting = deque(range(len(X)))
+        waiting = deque(range(len(X)) if self.effort is None else longest_first(self.effort(X)))
         tries = [0] * len(X)
         left = len(X)
         last = time.monotonic()

@@ -22,7 +22,7 @@ from dataclasses import dataclass, field
 from typing import IO
 
 from edgewright.errors import RunError
-from edgewright.evaluation.crew import Crew, Event, Worker
+from edgewright.evaluation.crew import Crew, Effort, Event, Worker
 from edgewright.evaluation.limit import USUAL, Patience
 from edgewright.evaluation.reply import Reply
 from edgewright.evaluation.spec import EvaluatorSpec
@@ -55,6 +55,7 @@ class ProcessPool(Crew[_Process]):
         n_workers: at most.
         time_limit_s: for one evaluation, as :class:`~edgewright.evaluation.crew.Crew` takes it.
         patience: likewise.
+        effort: likewise.
 
     Raises:
         UsageError: a number below its least value.
@@ -67,8 +68,9 @@ class ProcessPool(Crew[_Process]):
         *,
         time_limit_s: float | None = None,
         patience: Patience = USUAL,
+        effort: Effort | None = None,
     ) -> None:
-        super().__init__(n_workers, time_limit_s=time_limit_s, patience=patience)
+        super().__init__(n_workers, time_limit_s=time_limit_s, patience=patience, effort=effort)
         self.spec = spec
         self._told = queue.SimpleQueue[Event[_Process]]()
 

@@ -30,7 +30,7 @@ from typing import Any
 import edgewright
 from edgewright.errors import DeviceUnavailableError, MissingExtraError, RunError, UsageError
 from edgewright.evaluation.actor import Actor
-from edgewright.evaluation.crew import Crew, Event, Worker
+from edgewright.evaluation.crew import Crew, Effort, Event, Worker
 from edgewright.evaluation.limit import USUAL, Patience
 from edgewright.evaluation.spec import EvaluatorSpec
 
@@ -69,6 +69,7 @@ class RayCluster(Crew[_ActorWorker]):
             ``HOST:PORT`` or ``ray://HOST:PORT`` joins one.
         time_limit_s: for one evaluation, as :class:`~edgewright.evaluation.crew.Crew` takes it.
         patience: likewise.
+        effort: likewise.
 
     Raises:
         MissingExtraError: Ray is not installed.
@@ -85,8 +86,10 @@ class RayCluster(Crew[_ActorWorker]):
         address: str = LOCAL,
         time_limit_s: float | None = None,
         patience: Patience = USUAL,
+        effort: Effort | None = None,
     ) -> None:
-        super().__init__(1 if n_workers is None else n_workers, time_limit_s=time_limit_s, patience=patience)
+        n_first = 1 if n_workers is None else n_workers
+        super().__init__(n_first, time_limit_s=time_limit_s, patience=patience, effort=effort)
         require_cluster(address)
         self.spec = spec
         self.address = address

@@ -36,6 +36,7 @@ from edgewright.evaluation import (
     require_crew,
 )
 from edgewright.files import atomic_path, canonical_json
+from edgewright.pipeline.costs import macs
 from edgewright.pipeline.trained import TrainedRun
 from edgewright.pipeline.workers import usual_workers
 from edgewright.search.budget import ADVERSARIAL_ERROR
@@ -44,6 +45,7 @@ from edgewright.spaces import MobileSpace, find_space
 from edgewright.spaces.architecture import IntArray
 from edgewright.supernet.calibrate import calibrate
 from edgewright.supernet.extract import extract
+from edgewright.supernet.fold import fold_norms
 from edgewright.supernet.supernet import Supernet
 from edgewright.training.attack import Attack, adversarial_error
 from edgewright.training.data import ImageData
@@ -54,7 +56,7 @@ from edgewright.training.threads import computing_threads
 #: One evaluation computes with one thread, wherever it runs: sums of floats depend on how many there
 #: are, and so would the archive. Networks of this size are faster side by side than on more threads each.
 THREADS = 1
-BATCH_SIZE = 128
+CALIBRATION_BATCH = 128  # BatchNorm statistics are a mean over batches
 
 _FILE_NAME = ".evaluator.safetensors"
 
@@ -95,10 +97,11 @@ class SubnetError:
         arch = self.space.decode(x)
         with computing_threads(THREADS):
             network = extract(self.supernet, arch)
-            calibrate(network, self.data.prepared_batches(self.calibration, arch.resolution, BATCH_SIZE))
-            found = evaluate(
-                network, self.data, split="val", resolution=arch.resolution, batch_size=BATCH_SIZE
+            calibrate(
+                network, self.data.prepared_batches(self.calibration, arch.resolution, CALIBRATION_BATCH)
             )
+            fold_norms(network)
+            found = evaluate(network, self.data, split="val", resolution=arch.resolution)
             if self.attack is None:
                 return found.error
             fooled = adversarial_error(
@@ -215,7 +218,7 @@ def evaluator_of(
     require_evaluable(workers, cluster, time_limit_s)
     found = SubnetError.of_run(trained, attack)
     if workers is None and cluster is None:
-        workers = usual_workers(trained.space, batch, BATCH_SIZE, attacked=attack is not None)
+        workers = usual_workers(trained.space, batch, CALIBRATION_BATCH, attacked=attack is not None)
     if workers == 0:
         yield one_by_one(found)
         return
@@ -223,10 +226,11 @@ def evaluator_of(
     spec = EvaluatorSpec(
         factory="edgewright.pipeline.evaluator:load_subnet_error", files={"path": path}, threads=THREADS
     )
+    effort = macs(trained.space)
     crew: ProcessPool | RayCluster = (
-        ProcessPool(spec, workers or 1, time_limit_s=time_limit_s)
+        ProcessPool(spec, workers or 1, time_limit_s=time_limit_s, effort=effort)
         if cluster is None
-        else RayCluster(spec, workers, address=cluster, time_limit_s=time_limit_s)
+        else RayCluster(spec, workers, address=cluster, time_limit_s=time_limit_s, effort=effort)
     )
     for seconds in earlier_s:
         crew.limit.learn(seconds)

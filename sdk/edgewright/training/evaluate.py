@@ -15,6 +15,9 @@ from edgewright.supernet.supernet import Supernet
 from edgewright.training.data.images import ImageData
 
 N_CALIBRATION = 1024  # images; the estimate of a mean over them is within about 3 % of a deviation
+# Of the images that are predicted at a time: so many that layers are worth their call, so few that what
+# one layer leaves is still near the processor when the next one reads it.
+_PIXELS, _MIN_IMAGES, _MAX_IMAGES = 2**19, 8, 128
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +42,7 @@ class Evaluation:
 
 @torch.inference_mode()
 def evaluate(
-    network: nn.Module, data: ImageData, *, split: str, resolution: int, batch_size: int = 128
+    network: nn.Module, data: ImageData, *, split: str, resolution: int, batch_size: int | None = None
 ) -> Evaluation:
     """Return how well ``network`` does on a split, in evaluation mode; its mode is restored.
 
@@ -48,24 +51,31 @@ def evaluate(
         data: holds the images.
         split: ``train``, ``val`` or ``test``.
         resolution: pixels per side that the network reads.
-        batch_size: images at a time; the result does not depend on it but for rounding.
+        batch_size: images at a time; the result does not depend on it but for rounding. None is
+            :func:`images_at_a_time`.
 
     Raises:
         DataError: there is no such split, or no image in it.
     """
     images, labels = data.filled_split(split, "nothing can be evaluated on it")
+    step = batch_size or images_at_a_time(resolution)
     mode = network.training
     network.eval()
     correct, loss = 0, 0.0
     try:
-        for start in range(0, len(labels), batch_size):
-            y = labels[start : start + batch_size]
-            logits = network(data.prepare(images[start : start + batch_size], resolution))
+        for start in range(0, len(labels), step):
+            y = labels[start : start + step]
+            logits = network(data.prepare(images[start : start + step], resolution))
             correct += int((logits.argmax(dim=1) == y).sum())
             loss += float(functional.cross_entropy(logits, y, reduction="sum"))
     finally:
         network.train(mode)
     return Evaluation(top1=correct / len(labels), loss=loss / len(labels), n=len(labels))
+
+
+def images_at_a_time(resolution: int) -> int:
+    """Return the images of ``resolution`` pixels a side that are predicted at a time on a CPU."""
+    return max(_MIN_IMAGES, min(_MAX_IMAGES, _PIXELS // resolution**2))
 
 
 def calibrated_subnet(
@@ -95,7 +105,6 @@ def evaluate_subnet(
     *,
     split: str = "val",
     n_calibration: int = N_CALIBRATION,
-    batch_size: int = 128,
     seed: int = 0,
 ) -> Evaluation:
     """Return how well subnet ``arch`` does with inherited weights, after calibration.
@@ -104,7 +113,5 @@ def evaluate_subnet(
         ArchitectureError: ``arch`` is not of the supernet's space.
         DataError: there is no such split, or no image in it.
     """
-    network = calibrated_subnet(
-        supernet, arch, data, n_calibration=n_calibration, batch_size=batch_size, seed=seed
-    )
-    return evaluate(network, data, split=split, resolution=arch.resolution, batch_size=batch_size)
+    network = calibrated_subnet(supernet, arch, data, n_calibration=n_calibration, seed=seed)
+    return evaluate(network, data, split=split, resolution=arch.resolution)
