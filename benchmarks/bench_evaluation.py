@@ -45,7 +45,6 @@ SIDES: Mapping[str, frozenset[str]] = {
     "small pages": frozenset({"pages"}),
     "plain": frozenset({"folding", "batches", "pages"}),
 }
-CALIBRATION_BATCH = 128
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,7 +88,7 @@ def work(config: Config, space_name: str, without: frozenset[str]) -> Took:
 
     from edgewright.spaces import find_space
     from edgewright.supernet import Supernet, calibrate, extract, fold_norms
-    from edgewright.training.evaluate import images_at_a_time
+    from edgewright.training.evaluate import images_at_a_time, images_of_one_statistic
 
     torch.set_num_threads(1)
     torch.manual_seed(config.seed)
@@ -103,7 +102,7 @@ def work(config: Config, space_name: str, without: frozenset[str]) -> Took:
         network = extract(supernet, arch)
         images = torch.randn(config.images, 3, size, size).contiguous(memory_format=torch.channels_last)
         start = time.perf_counter()
-        calibrate(network, images.split(CALIBRATION_BATCH))
+        calibrate(network, images.split(128 if "batches" in without else images_of_one_statistic(size)))
         calibrating += time.perf_counter() - start
         start = time.perf_counter()
         with torch.inference_mode():

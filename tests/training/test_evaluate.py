@@ -7,7 +7,7 @@ from edgewright.errors import DataError
 from edgewright.supernet import Supernet, weights
 from edgewright.supernet.extract import extract
 from edgewright.training.data import ImageData, Split
-from edgewright.training.evaluate import evaluate, evaluate_subnet, images_at_a_time
+from edgewright.training.evaluate import evaluate, evaluate_subnet, images_at_a_time, images_of_one_statistic
 
 
 class Always(nn.Module):
@@ -32,7 +32,9 @@ def test_the_batch_size_does_not_change_the_result():
 
 
 def test_fewer_large_images_are_predicted_at_a_time_than_small_ones():
-    assert [images_at_a_time(size) for size in (1, 32, 64, 128, 224, 4096)] == [128, 128, 128, 32, 10, 8]
+    sizes = (1, 32, 64, 128, 224, 4096)
+    assert [images_at_a_time(size) for size in sizes] == [128, 128, 128, 32, 10, 8]
+    assert [images_of_one_statistic(size) for size in sizes] == [128, 128, 128, 128, 41, 32]
 
 
 def test_an_evaluation_depends_on_nothing_that_came_before(tmp_path, rng):

@@ -43,20 +43,17 @@ from edgewright.search.budget import ADVERSARIAL_ERROR
 from edgewright.search.config import Evaluator, Outcome
 from edgewright.spaces import MobileSpace, find_space
 from edgewright.spaces.architecture import IntArray
-from edgewright.supernet.calibrate import calibrate
-from edgewright.supernet.extract import extract
 from edgewright.supernet.fold import fold_norms
 from edgewright.supernet.supernet import Supernet
 from edgewright.training.attack import Attack, adversarial_error
 from edgewright.training.data import ImageData
 from edgewright.training.data.images import Split
-from edgewright.training.evaluate import N_CALIBRATION, evaluate
+from edgewright.training.evaluate import N_CALIBRATION, calibrated_on, evaluate
 from edgewright.training.threads import computing_threads
 
 #: One evaluation computes with one thread, wherever it runs: sums of floats depend on how many there
 #: are, and so would the archive. Networks of this size are faster side by side than on more threads each.
 THREADS = 1
-CALIBRATION_BATCH = 128  # BatchNorm statistics are a mean over batches
 
 _FILE_NAME = ".evaluator.safetensors"
 
@@ -96,10 +93,7 @@ class SubnetError:
         """
         arch = self.space.decode(x)
         with computing_threads(THREADS):
-            network = extract(self.supernet, arch)
-            calibrate(
-                network, self.data.prepared_batches(self.calibration, arch.resolution, CALIBRATION_BATCH)
-            )
+            network = calibrated_on(self.supernet, arch, self.data, self.calibration)
             fold_norms(network)
             found = evaluate(network, self.data, split="val", resolution=arch.resolution)
             if self.attack is None:
@@ -218,7 +212,7 @@ def evaluator_of(
     require_evaluable(workers, cluster, time_limit_s)
     found = SubnetError.of_run(trained, attack)
     if workers is None and cluster is None:
-        workers = usual_workers(trained.space, batch, CALIBRATION_BATCH, attacked=attack is not None)
+        workers = usual_workers(trained.space, batch, attacked=attack is not None)
     if workers == 0:
         yield one_by_one(found)
         return

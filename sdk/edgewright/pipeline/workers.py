@@ -7,6 +7,7 @@ import os
 import psutil
 
 from edgewright.spaces import MobileSpace
+from edgewright.training.evaluate import images_of_one_statistic
 
 _GIB = 2**30
 #: What a process takes that has loaded torch and a supernet. A worker reads its images from a file, which
@@ -16,7 +17,7 @@ _LOADED_BYTES = 0.35 * _GIB
 _HELD = 3
 
 
-def usual_workers(space: MobileSpace, batch: int, batch_size: int, *, attacked: bool = False) -> int:
+def usual_workers(space: MobileSpace, batch: int, *, attacked: bool = False) -> int:
     """Return the number of workers that no choice was made about: it changes nothing but the time.
 
     As many as this process has CPUs, at most the networks that are evaluated side by side, and no more than
@@ -25,10 +26,9 @@ def usual_workers(space: MobileSpace, batch: int, batch_size: int, *, attacked: 
     Args:
         space: what is searched.
         batch: networks of an iteration.
-        batch_size: images that a network computes at once.
         attacked: whether gradients are computed too, which takes about as much again.
     """
-    room = int(psutil.virtual_memory().available / worker_bytes(space, batch_size, attacked=attacked))
+    room = int(psutil.virtual_memory().available / worker_bytes(space, attacked=attacked))
     return max(1, min(cpus(), batch, room))
 
 
@@ -39,7 +39,7 @@ def cpus() -> int:
     return os.cpu_count() or 1
 
 
-def worker_bytes(space: MobileSpace, batch_size: int, *, attacked: bool = False) -> float:
+def worker_bytes(space: MobileSpace, *, attacked: bool = False) -> float:
     """Return about what memory a worker takes while it evaluates the largest network of ``space``."""
     widest = max(
         max(
@@ -48,4 +48,5 @@ def worker_bytes(space: MobileSpace, batch_size: int, *, attacked: bool = False)
         )
         for op in space.operators(space.largest())
     )
-    return _LOADED_BYTES + (2 if attacked else 1) * _HELD * 4.0 * batch_size * widest
+    images = images_of_one_statistic(max(space.resolutions))
+    return _LOADED_BYTES + (2 if attacked else 1) * _HELD * 4.0 * images * widest

@@ -14,13 +14,14 @@ from torch.nn import functional
 
 from edgewright.errors import UsageError
 from edgewright.training.data.images import ImageData
+from edgewright.training.evaluate import images_at_a_time
 
 DEFAULT_EPSILON = 2 / 255  # twice that fools networks that were trained as usual nearly always
 N_STEPS = 5
 N_IMAGES = 512  # a share of so many is known within 2.2 %, its standard deviation at one half
 # Steps reach the border of the ball from wherever in it they begin, and can move along it.
 REACH = 2.5
-BATCH_SIZE = 32  # a gradient keeps the activations of all layers
+_MAX_IMAGES = 32  # at a time: a gradient keeps the activations of all layers
 SEED = 0  # of which images are attacked and where each attack begins
 
 
@@ -66,7 +67,7 @@ def adversarial_error(
     *,
     split: str,
     resolution: int,
-    batch_size: int = BATCH_SIZE,
+    batch_size: int | None = None,
 ) -> float:
     """Return the share of attacked images that ``network`` can be made to misclassify, in [0, 1].
 
@@ -86,7 +87,8 @@ def adversarial_error(
         attack: what may be done to them.
         split: ``train``, ``val`` or ``test``.
         resolution: pixels per side that the network reads.
-        batch_size: images at a time; the result does not depend on it but for rounding.
+        batch_size: images at a time; the result does not depend on it but for rounding. None is as many as
+            their size allows, 32 at most.
 
     Raises:
         DataError: there is no such split, or no image in it.
@@ -95,9 +97,10 @@ def adversarial_error(
     chosen = torch.from_numpy(np.random.default_rng(SEED).permutation(len(labels))[: attack.n_images])
     rng = np.random.default_rng(SEED)
     n_right = 0
+    step = batch_size or min(_MAX_IMAGES, images_at_a_time(resolution))
     with _frozen(network), torch.enable_grad():
-        for first in range(0, len(chosen), batch_size):
-            rows = chosen[first : first + batch_size]
+        for first in range(0, len(chosen), step):
+            rows = chosen[first : first + step]
             x = data.prepare(images[rows], resolution)
             start = torch.from_numpy(2 * rng.random(tuple(x.shape), dtype=np.float32) - 1)
             n_right += _n_right(network, x, labels[rows], start, data, attack)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 from torch.nn import functional
 
 from edgewright.spaces.architecture import Architecture
@@ -15,9 +15,11 @@ from edgewright.supernet.supernet import Supernet
 from edgewright.training.data.images import ImageData
 
 N_CALIBRATION = 1024  # images; the estimate of a mean over them is within about 3 % of a deviation
-# Of the images that are predicted at a time: so many that layers are worth their call, so few that what
-# one layer leaves is still near the processor when the next one reads it.
-_PIXELS, _MIN_IMAGES, _MAX_IMAGES = 2**19, 8, 128
+# Images at a time: so many that layers are worth their call, so few that what one layer leaves is still
+# near the processor when the next one reads it. A mean and a deviation are taken over more.
+_MAX_IMAGES = 128
+_PREDICTED_PIXELS, _MIN_PREDICTED = 2**19, 8
+_CALIBRATED_PIXELS, _MIN_CALIBRATED = 2**21, 32
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +77,12 @@ def evaluate(
 
 def images_at_a_time(resolution: int) -> int:
     """Return the images of ``resolution`` pixels a side that are predicted at a time on a CPU."""
-    return max(_MIN_IMAGES, min(_MAX_IMAGES, _PIXELS // resolution**2))
+    return max(_MIN_PREDICTED, min(_MAX_IMAGES, _PREDICTED_PIXELS // resolution**2))
+
+
+def images_of_one_statistic(resolution: int) -> int:
+    """Return the images over which BatchNorm's statistics are taken at a time; they are a mean over those."""
+    return max(_MIN_CALIBRATED, min(_MAX_IMAGES, _CALIBRATED_PIXELS // resolution**2))
 
 
 def calibrated_subnet(
@@ -84,7 +91,6 @@ def calibrated_subnet(
     data: ImageData,
     *,
     n_calibration: int = N_CALIBRATION,
-    batch_size: int = 128,
     seed: int = 0,
 ) -> nn.Sequential:
     """Return subnet ``arch`` as plain layers, calibrated on training images at its own resolution.
@@ -92,9 +98,13 @@ def calibrated_subnet(
     Raises:
         ArchitectureError: ``arch`` is not of the supernet's space.
     """
-    network = extract(supernet, arch)
-    images = data.calibration_images(n_calibration, seed=seed)
-    calibrate(network, data.prepared_batches(images, arch.resolution, batch_size))
+    return calibrated_on(supernet, arch, data, data.calibration_images(n_calibration, seed=seed))
+
+
+def calibrated_on(supernet: Supernet, arch: Architecture, data: ImageData, images: Tensor) -> nn.Sequential:
+    """Return what :func:`calibrated_subnet` does, of chosen images ``(n, 3, size, size)``, uint8."""
+    network, size = extract(supernet, arch), arch.resolution
+    calibrate(network, data.prepared_batches(images, size, images_of_one_statistic(size)))
     return network
 
 
