@@ -7,8 +7,9 @@ evaluated, BatchNorm calibrated and on the validation images as in a search, by
 - ``2 ray actors``: a local Ray (``edgewright search --cluster local``);
 - ``this process``: as a search evaluates that is given ``--workers 0``.
 
-All workers are started and have evaluated something before anything is timed. The sides take turns in
-an order that is drawn anew each round. Each evaluation computes with one thread on every side, and the
+The sides take turns in an order that is drawn anew each round. A side's workers, and Ray, live during its
+turn alone, since Ray is at work even when nothing is asked of it; they are started and have evaluated
+something before anything is timed. Each evaluation computes with one thread on every side, and the
 errors of all sides are compared: they are equal bit for bit, or the benchmark fails.
 
 What two workers can gain is what two busy processes gain on this machine at this time, whose cores may
@@ -36,7 +37,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import ExitStack
+from contextlib import AbstractContextManager, closing, nullcontext
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from functools import partial
@@ -107,13 +108,13 @@ class Result:
         config: of the comparison.
         rates: evaluations a second of each side, a round each.
         ceiling: two busy processes' evaluations a second over one's, a round each.
-        first_s: until each side had evaluated its first four networks, its start included.
+        first_s: until each side had evaluated its first four networks, its start included, a round each.
     """
 
     config: Config
     rates: Mapping[str, Sequence[float]]
     ceiling: Sequence[float]
-    first_s: Mapping[str, float]
+    first_s: Mapping[str, Sequence[float]]
 
     def ratios(self, side: str, to: str = ONE) -> list[float]:
         """Return a side's rate over another's, round by round."""
@@ -122,9 +123,7 @@ class Result:
     def summary(self) -> dict[str, Any]:
         """Return medians over the rounds, and under ``iqr`` their interquartile ranges."""
         found = self._by_round()
-        first = {name: round(seconds, 2) for name, seconds in self.first_s.items()}
-        told = {"first_s": first, "rounds": self.config.rounds}
-        return {**_each(found, _median), "iqr": _each(found, _iqr), **told}
+        return {**_each(found, _median), "iqr": _each(found, _iqr), "rounds": self.config.rounds}
 
     def _by_round(self) -> dict[str, Any]:
         sides = [side for side in (HERE, TWO, RAY) if side in self.rates]
@@ -137,6 +136,7 @@ class Result:
                 side: [r / c for r, c in zip(self.ratios(side), self.ceiling, strict=True)]
                 for side in workers
             },
+            "first_s": dict(self.first_s),
         }
 
 
@@ -204,37 +204,38 @@ def run(config: Config, evaluator: Path, say: Callable[[str], None]) -> Result:
     spec = EvaluatorSpec(factory="edgewright.pipeline.evaluator:load_subnet_error", files={"path": evaluator})
     rates: dict[str, list[float]] = {}
     ceiling: list[float] = []
-    first_s: dict[str, float] = {}
-    with ExitStack() as stack:
-        busy = Busy(evaluator)
-        stack.callback(busy.close)
-        sides: dict[str, Evaluator] = {
-            HERE: one_by_one(load_subnet_error(evaluator)),
-            ONE: stack.enter_context(ProcessPool(spec, 1, effort=effort)),
-            TWO: stack.enter_context(ProcessPool(spec, 2, effort=effort)),
-        }
-        if config.with_ray:
-            sides[RAY] = stack.enter_context(RayCluster(spec, 2, effort=effort))
-        for name, evaluate in sides.items():
-            expected = _errors(sides[HERE], X[:4]) if name != HERE else None
-            start = time.perf_counter()
-            found = _errors(evaluate, X[:4])
-            first_s[name] = time.perf_counter() - start
-            assert expected in (None, found), f"{name} finds {found}, {HERE} {expected}"
-            _errors(evaluate, X)  # a second worker that was late is ready now
+    first_s: dict[str, list[float]] = {}
+    here = one_by_one(load_subnet_error(evaluator))
+    expected = _errors(here, X)
+    sides: dict[str, Callable[[], AbstractContextManager[Evaluator]]] = {
+        HERE: lambda: nullcontext(here),
+        ONE: lambda: ProcessPool(spec, 1, effort=effort),
+        TWO: lambda: ProcessPool(spec, 2, effort=effort),
+    }
+    if config.with_ray:
+        sides[RAY] = lambda: RayCluster(spec, 2, effort=effort)
+    with closing(Busy(evaluator)) as busy:
         order = list(sides)
         for number in range(config.rounds):
             random.Random(config.seed + number).shuffle(order)
-            found_by: dict[str, list[float]] = {}
             for name in order:
                 start = time.perf_counter()
-                found_by[name] = _errors(sides[name], X)
-                rates.setdefault(name, []).append(len(X) / (time.perf_counter() - start))
-            assert len({tuple(errors) for errors in found_by.values()}) == 1, found_by
+                with sides[name]() as evaluate:
+                    _errors(evaluate, X[:4])
+                    first_s.setdefault(name, []).append(time.perf_counter() - start)
+                    _errors(evaluate, X[:8])  # a second worker that was late is ready now
+                    start = time.perf_counter()
+                    found = _errors(evaluate, X)
+                    rates.setdefault(name, []).append(len(X) / (time.perf_counter() - start))
+                assert found == expected, f"{name} finds {found}, {HERE} {expected}"
             ceiling.append(busy.ceiling(config.ceiling_s))
             told = ", ".join(f"{name} {rates[name][-1]:.2f}/s" for name in sides)
             say(f"round {number + 1}: {told}; two busy processes over one: {ceiling[-1]:.2f}")
-    return Result(config, {name: tuple(rates[name]) for name in sides}, tuple(ceiling), first_s)
+    return Result(config, _frozen(rates), tuple(ceiling), _frozen(first_s))
+
+
+def _frozen(found: Mapping[str, Sequence[float]]) -> dict[str, tuple[float, ...]]:
+    return {name: tuple(values) for name, values in found.items()}
 
 
 def _errors(evaluate: Evaluator, X: IntArray) -> list[float]:
