@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 
 from edgewright.errors import UsageError
 from edgewright.regression import NotFittedError, Regressor
+
+DATA = Path(__file__).parents[1] / "data"
 
 
 def smooth_data(n: int, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
@@ -27,6 +31,14 @@ class SurrogateContract:
         assert predicted.shape == (60,)
         assert np.corrcoef(predicted, truth)[0, 1] > 0.9
         assert np.abs(predicted.mean() - truth.mean()) < 1.0
+
+    def test_features_of_deficient_rank_are_fitted(self, surrogate):
+        # Of a search that ended with "SVD did not converge", on a processor of AMD's Zen.
+        with np.load(DATA / "rank-deficient-features.npz") as stored:
+            X = stored["X"].astype(np.float64)
+        y = X @ np.random.default_rng(0).normal(size=X.shape[1])
+        predicted = surrogate.fit(X, y).predict(X).mean
+        assert np.corrcoef(predicted, y)[0, 1] > 0.9
 
     def test_predict_before_fit_is_refused(self, surrogate):
         with pytest.raises(NotFittedError, match="fit"):

@@ -7,6 +7,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import numpy as np
+from scipy import linalg
 
 from edgewright.backends.registry import exporter
 from edgewright.spaces import Architecture, MobileSpace, Operator
@@ -92,7 +93,7 @@ def _fit_size(space: MobileSpace, runtime: str, precision: str) -> FloatArray:
     )
     F = np.stack([sum(map(_size_features, space.operators(arch)), np.zeros(5)) for arch in networks])
     A = F / n_bytes[:, None]  # (n, 5)
-    coefficients = np.linalg.lstsq(A, np.ones(len(A)), rcond=None)[0].astype(np.float64)
+    coefficients = linalg.lstsq(A, np.ones(len(A)), lapack_driver="gelsy")[0].astype(np.float64)
     found: FloatArray = coefficients * (1 + 2 * float(np.abs(A @ coefficients - 1).max()))
     return found
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
+from scipy import linalg
 from scipy.spatial.distance import cdist
 
 from edgewright.regression.base import FloatArray, NotFittedError, Prediction, Standardiser, check
@@ -49,7 +50,11 @@ class RadialBasis:
         # Cubic kernels are conditionally positive definite of the other sign; least squares with
         # a ridge needs neither sign.
         ridge = self.smoothing * float(K.mean()) if K.any() else 1.0
-        weights = np.linalg.lstsq(K.T @ K + ridge**2 * np.eye(len(K)), K.T @ left, rcond=None)[0]
+        weights = linalg.lstsq(
+            K.T @ K + ridge**2 * np.eye(len(K)),
+            K.T @ left,
+            lapack_driver="gelsy",  # for ridge.py's reason
+        )[0]
         self._fitted = _Fitted(standardiser, tail, Z, np.asarray(weights, dtype=np.float64))
         return self
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
+from scipy import linalg
 
 from edgewright.regression.base import FloatArray, NotFittedError, Prediction, Standardiser
 
@@ -40,7 +41,8 @@ class Ridge:
         """Fit ``X`` ``(n, n_features)`` to ``y`` ``(n,)``. Raises ``UsageError``."""
         standardiser = Standardiser.of(X, y)
         Z, t = standardiser.features(X), (y - standardiser.y_mean) / standardiser.y_scale
-        U, s, Vt = np.linalg.svd(Z, full_matrices=False)
+        # LAPACK's default, gesdd, does not converge on some features of deficient rank (OpenBLAS on Zen).
+        U, s, Vt = linalg.svd(Z, full_matrices=False, lapack_driver="gesvd")
         projected = U.T @ t
         best = (np.inf, 0.0, np.zeros(len(s)), t)
         for relative in self.penalties:
