@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
-from scipy import linalg
 
 from edgewright.regression.base import FloatArray, NotFittedError, Prediction, Standardiser
 
@@ -39,6 +38,8 @@ class Ridge:
 
     def fit(self, X: FloatArray, y: FloatArray) -> Self:
         """Fit ``X`` ``(n, n_features)`` to ``y`` ``(n,)``. Raises ``UsageError``."""
+        from scipy import linalg  # devices that import this have numpy alone, and fit nothing
+
         standardiser = Standardiser.of(X, y)
         Z, t = standardiser.features(X), (y - standardiser.y_mean) / standardiser.y_scale
         # LAPACK's default, gesdd, does not converge on some features of deficient rank (OpenBLAS on Zen).
