@@ -9,7 +9,8 @@ calibrated as a search does it, with one thread, by
 - ``plain``: without any of them.
 
 Each side is a process of its own, as pages are chosen at its start. They take turns in an order that is
-drawn anew each round. All predict the same networks and images, and must agree on every answer.
+drawn anew each round. All predict the same networks and images, and may differ by rounding and by the
+batches that statistics are taken over in one answer of a hundred, or the benchmark fails.
 
     python benchmarks/bench_evaluation.py --json benchmarks/results/evaluation.json
 
