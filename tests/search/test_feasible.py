@@ -69,6 +69,20 @@ def test_what_stands_in_the_way_of_a_budget_is_named():
     )
 
 
+def test_an_own_cost_is_told_in_its_own_unit():
+    space = ListSpace(9)
+    up, down = (lambda X: X[:, 0] + 1.0), (lambda X: 9.0 - X[:, 0])
+    costs, units = {"watts": up, "writes": down}, {"watts": "W", "writes": ""}
+    alone = Problem(costs, {"watts": 0.5}, {}, parts={"watts": lambda x: [("the fan", 1.0)]}, units=units)
+    with pytest.raises(
+        InfeasibleBudgetError, match=r"watts <= 0\.5 W: the least is 1 W, of which the fan takes 1 W; "
+    ):
+        require_feasible(space, alone)
+    together = Problem(costs, {"watts": 3.0, "writes": 6.5}, {}, units=units)
+    with pytest.raises(InfeasibleBudgetError, match=r"writes 7\.\d+ \(budget 6\.5\)"):
+        require_feasible(space, together)
+
+
 def test_of_budgets_that_exclude_each_other_the_exceeded_one_names_what_stands_in_its_way():
     space = ListSpace(9)
     up, down = (lambda X: X[:, 0] + 1.0), (lambda X: 9.0 - X[:, 0])

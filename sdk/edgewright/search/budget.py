@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from types import MappingProxyType
 
 from edgewright.errors import BudgetError
 
@@ -72,17 +73,25 @@ def _units(name: str) -> tuple[dict[str, float], str]:
     return QUANTITIES.get(name, (TIME_UNITS, "ms"))
 
 
-def format_cost(name: str, value: float) -> str:
-    """Return a cost with a readable unit, four significant digits: ``2.31 ms``, ``1.8 MB``, ``7.41%``."""
+def format_cost(name: str, value: float, units: Mapping[str, str] = MappingProxyType({})) -> str:
+    """Return a cost with a readable unit, four significant digits: ``2.31 ms``, ``1.8 MB``, ``7.41%``.
+
+    Args:
+        name: of the cost.
+        value: in its base unit.
+        units: of costs that users name themselves; a name that is in neither place is a device's.
+    """
+    if name in units:
+        return f"{value:.4g} {units[name]}".rstrip()
     if name in ERRORS:
         return f"{value:.2%}"
-    units, base = _units(name)
+    known, base = _units(name)
     shown = {"size": ("B", "kB", "MB", "GB"), "macs": ("", "k", "M", "G"), "params": ("", "k", "M", "G")}
     chosen = base
     if name in shown:
-        fitting = [unit for unit in shown[name] if abs(value) >= units[unit]]
+        fitting = [unit for unit in shown[name] if abs(value) >= known[unit]]
         chosen = fitting[-1] if fitting else shown[name][0]
-    return f"{value / units[chosen]:.4g} {chosen}".rstrip()
+    return f"{value / known[chosen]:.4g} {chosen}".rstrip()
 
 
 def parse_budgets(

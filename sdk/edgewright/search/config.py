@@ -188,6 +188,8 @@ class Problem:
         evaluated: objectives that only an evaluation tells, each learned by a surrogate of its own.
         parts: what limited costs are made of, so that an infeasible budget's answer can name what
             stands in the way; as far as that is known.
+        units: of costs that are not named as the command line names them, for messages; ``""`` where
+            one has none. Any other name is taken for a device's, in ms.
     """
 
     objectives: Mapping[str, Cost]
@@ -196,6 +198,7 @@ class Problem:
     bounds: Mapping[str, Cost] = field(default_factory=dict)
     evaluated: tuple[str, ...] = ("error",)
     parts: Mapping[str, Parts] = field(default_factory=dict)
+    units: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def limited(self) -> dict[str, Cost]:

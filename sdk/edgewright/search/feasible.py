@@ -184,9 +184,9 @@ def _infeasible_message(space: SearchSpace, problem: Problem, nearest: IntArray,
     for name, limit in problem.limits.items():
         x, least = minimise(space, costs[name])
         if least > limit:
-            asked = format_cost(name, limit)
+            asked = format_cost(name, limit, problem.units)
             part = _largest_part(problem, name, x)
-            alone.append(f"{name} <= {asked}: the least is {_at_least(name, least)}{part}")
+            alone.append(f"{name} <= {asked}: the least is {_at_least(problem, name, least)}{part}")
     if alone:
         return (
             f"no network of {space.name} meets {'; '.join(alone)}; raise the budget to that, "
@@ -194,7 +194,7 @@ def _infeasible_message(space: SearchSpace, problem: Problem, nearest: IntArray,
         )
     found = {name: float(costs[name](nearest[None])[0]) for name in problem.limits}
     values = ", ".join(
-        f"{name} {_at_least(name, found[name])} (budget {format_cost(name, limit)})"
+        f"{name} {_at_least(problem, name, found[name])} (budget {format_cost(name, limit, problem.units)})"
         + (_largest_part(problem, name, nearest) if found[name] > limit else "")
         for name, limit in problem.limits.items()
     )
@@ -211,9 +211,9 @@ def _largest_part(problem: Problem, name: str, x: IntArray) -> str:
     if not parts:
         return ""
     label, value = max(parts, key=lambda part: part[1])
-    return f", of which {label} takes {format_cost(name, value)}"
+    return f", of which {label} takes {format_cost(name, value, problem.units)}"
 
 
-def _at_least(name: str, value: float) -> str:
+def _at_least(problem: Problem, name: str, value: float) -> str:
     """Return a cost rounded up in the fourth digit, so that a budget set to it is feasible."""
-    return format_cost(name, value * 1.0005)
+    return format_cost(name, value * 1.0005, problem.units)

@@ -62,6 +62,7 @@ def run_search(
     bounds: Mapping[str, Cost] | None = None,
     evaluated: Sequence[str] = ("error",),
     parts: Mapping[str, Parts] | None = None,
+    units: Mapping[str, str] | None = None,
     on_start: Callable[[], None] | None = None,
     on_iteration: Callable[[IterationReport], None] | None = None,
     on_evaluation: Callable[[Evaluation], None] | None = None,
@@ -87,6 +88,8 @@ def run_search(
         evaluated: names of the objectives that ``evaluate`` returns, each learned by a surrogate of its
             own; the first leads, in the order of the front and in what iterations report.
         parts: what a limited cost is made of, by name; named where a budget is infeasible.
+        units: of costs that you name yourself, for messages, ``""`` where one has none; a name that is
+            none of the command line's is else taken for a device's, in ms.
         on_start: called once, when nothing stands in the way of the first evaluation.
         on_iteration: called after each iteration.
         on_evaluation: called after each evaluation is saved.
@@ -108,6 +111,7 @@ def run_search(
         dict(bounds or {}),
         (evaluated,) if isinstance(evaluated, str) else tuple(evaluated),
         dict(parts or {}),
+        dict(units or {}),
     )
     _require_consistent(problem)
     feasible = require_feasible(space, problem)
