@@ -2,21 +2,17 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from edgewright.cli.console import Console
-from edgewright.cli.options import DEFAULT_TABLES, AsJson, Tables
+from edgewright.cli.options import DEFAULT_TABLES, Artifact, AsJson, OnDevice, Tables
 
 
 def bench(
-    artifact: Annotated[Path, typer.Argument(help="A compiled network.", show_default=False)],
-    device: Annotated[
-        str,
-        typer.Option("--on", help="A device's name or alias, or a path to a profile.", show_default=False),
-    ],
+    artifact: Artifact,
+    device: OnDevice,
     budget: Annotated[str, typer.Option(help="Fail with exit status 3 above this; e.g. 4ms.")] = "",
     tables: Tables = DEFAULT_TABLES,
     vendor: Annotated[

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from edgewright.cli.console import Console
-from edgewright.cli.options import AsJson, Seed
+from edgewright.cli.options import Artifact, AsJson, OnDevice, Seed
 from edgewright.pipeline.tabulate import columns
 
 app = typer.Typer(
@@ -118,11 +118,8 @@ def clean(name: _Name, as_json: AsJson = False) -> None:
 
 @app.command()
 def parity(
-    artifact: Annotated[Path, typer.Argument(help="A compiled network.", show_default=False)],
-    device: Annotated[
-        str,
-        typer.Option("--on", help="A device's name or alias, or a path to a profile.", show_default=False),
-    ],
+    artifact: Artifact,
+    device: OnDevice,
     n: Annotated[int, typer.Option("--inputs", min=1, max=1000, help="Random inputs to compare.")] = 4,
     limit: Annotated[
         float, typer.Option(min=0.0, help="Largest difference, over the outputs' range.")

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from edgewright.cli.console import Console
-from edgewright.cli.options import DEFAULT_TABLES, AsJson, Precision, Seed, Tables
+from edgewright.cli.options import DEFAULT_TABLES, AsJson, Precision, Seed, TableOut, Tables
 
 
 def profile(
@@ -25,7 +25,7 @@ def profile(
     run: Annotated[Path | None, typer.Option(help="Take space and classes from a run folder.")] = None,
     precision: Precision = None,
     tables: Tables = DEFAULT_TABLES,
-    out: Annotated[Path | None, typer.Option(help="Where the table goes, instead of into --tables.")] = None,
+    out: TableOut = None,
     preset: Annotated[str, typer.Option(help="quick, default or thorough.")] = "default",
     seed: Seed = 0,
     again: Annotated[

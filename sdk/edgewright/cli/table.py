@@ -2,30 +2,23 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from edgewright.cli import table_assets, table_energy, table_transfer
 from edgewright.cli.console import Console
-from edgewright.cli.options import AsJson
+from edgewright.cli.options import AsJson, Network, TableFile
 from edgewright.cli.table_precision import precision
 
 app = typer.Typer(help="Latency tables.", no_args_is_help=True, rich_markup_mode=None)
 app.command("precision")(precision)
-File = Annotated[Path, typer.Argument(help="A latency table.", show_default=False)]
 
 
 @app.command()
 def show(
-    file: File,
-    network: Annotated[
-        str | None,
-        typer.Option(
-            help="Break down the cost of this network: encoding or architecture as JSON, or a file."
-        ),
-    ] = None,
+    file: TableFile,
+    network: Network = None,
     pick: Annotated[
         str | None, typer.Option(help="Break down the smallest or the largest network of its space.")
     ] = None,
@@ -40,7 +33,7 @@ def show(
 
 @app.command()
 def validate(
-    file: File,
+    file: TableFile,
     space: Annotated[str | None, typer.Option(help="Also demand that it covers this space.")] = None,
     device: Annotated[
         str | None,

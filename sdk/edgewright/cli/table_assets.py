@@ -8,13 +8,13 @@ from typing import Annotated
 import typer
 
 from edgewright.cli.console import Console
-from edgewright.cli.options import DEFAULT_TABLES, AsJson, Tables
+from edgewright.cli.options import DEFAULT_TABLES, AsJson, Network, TableFile, TableOut, Tables
 
 Again = Annotated[bool, typer.Option("--again", help="Replace the file that is there.")]
 
 
 def diff(
-    first: Annotated[Path, typer.Argument(help="A latency table.", show_default=False)],
+    first: TableFile,
     second: Annotated[Path, typer.Argument(help="Another one.", show_default=False)],
     as_json: AsJson = False,
 ) -> None:
@@ -68,7 +68,7 @@ def import_(
         bool, typer.Option("--drop-faulty", help="Leave faulty entries out instead of refusing the file.")
     ] = False,
     tables: Tables = DEFAULT_TABLES,
-    out: Annotated[Path | None, typer.Option(help="Where the table goes, instead of into --tables.")] = None,
+    out: TableOut = None,
     again: Again = False,
     as_json: AsJson = False,
 ) -> None:
@@ -93,7 +93,7 @@ def import_(
 
 
 def export(
-    file: Annotated[Path, typer.Argument(help="A latency table.", show_default=False)],
+    file: TableFile,
     out: Annotated[Path, typer.Option("--csv", help="Where the CSV goes.", show_default=False)],
     again: Again = False,
     as_json: AsJson = False,
@@ -109,14 +109,9 @@ def export(
 
 
 def plot(
-    file: Annotated[Path, typer.Argument(help="A latency table.", show_default=False)],
+    file: TableFile,
     out: Annotated[Path, typer.Option(help="Folder of the PNG files.", show_default=False)],
-    network: Annotated[
-        str | None,
-        typer.Option(
-            help="Break down the cost of this network: encoding or architecture as JSON, or a file."
-        ),
-    ] = None,
+    network: Network = None,
     pick: Annotated[
         str | None,
         typer.Option(help="Break down the smallest or the largest (default) network of its space."),

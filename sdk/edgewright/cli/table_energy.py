@@ -7,24 +7,29 @@ from typing import Annotated
 import typer
 
 from edgewright.cli.console import Console
-from edgewright.cli.options import DEFAULT_TABLES, AsJson, Precision, Seed, Tables
+from edgewright.cli.options import (
+    DEFAULT_TABLES,
+    AsJson,
+    ModelAgain,
+    Precision,
+    Samples,
+    Seed,
+    Space,
+    Tables,
+    Validate,
+)
 
 
 def energy(
     context: typer.Context,
     device: Annotated[str, typer.Argument(help="Name or alias, or path to a profile.", show_default=False)],
-    space: Annotated[
-        str,
-        typer.Option(
-            help="Search space: NAME, or NAME@RES+RES:CLASSES for a part of it.", show_default=False
-        ),
-    ],
-    samples: Annotated[int, typer.Option(help="Whole networks to measure and learn from.")] = 30,
-    validate: Annotated[int, typer.Option(help="Further networks to measure, to judge it.")] = 10,
+    space: Space,
+    samples: Samples = 30,
+    validate: Validate = 10,
     precision: Precision = None,
     tables: Tables = DEFAULT_TABLES,
     seed: Seed = 0,
-    again: Annotated[bool, typer.Option("--again", help="Measure anew although the model is there.")] = False,
+    again: ModelAgain = False,
     as_json: AsJson = False,
 ) -> None:
     """Measure the energy of whole networks by the device's sensor, into an energy model.

@@ -8,7 +8,17 @@ from typing import Annotated
 import typer
 
 from edgewright.cli.console import Console
-from edgewright.cli.options import DEFAULT_TABLES, AsJson, Precision, Seed, Tables
+from edgewright.cli.options import (
+    DEFAULT_TABLES,
+    AsJson,
+    ModelAgain,
+    Precision,
+    Samples,
+    Seed,
+    Space,
+    Tables,
+    Validate,
+)
 
 
 def transfer(
@@ -16,18 +26,13 @@ def transfer(
     device: Annotated[
         str, typer.Option(help="The new device: a name or alias, or a path to a profile.", show_default=False)
     ],
-    space: Annotated[
-        str,
-        typer.Option(
-            help="Search space: NAME, or NAME@RES+RES:CLASSES for a part of it.", show_default=False
-        ),
-    ],
+    space: Space,
     sources: Annotated[
         list[Path] | None,
         typer.Option("--from", help="A latency table of another device; give it once for each."),
     ] = None,
-    samples: Annotated[int, typer.Option(help="Whole networks to measure and learn from.")] = 10,
-    validate: Annotated[int, typer.Option(help="Further networks to measure, to judge it.")] = 0,
+    samples: Samples = 10,
+    validate: Validate = 0,
     alone: Annotated[
         bool, typer.Option("--alone", help="Without any source; takes 10 samples or more.")
     ] = False,
@@ -35,7 +40,7 @@ def transfer(
     tables: Tables = DEFAULT_TABLES,
     out: Annotated[Path | None, typer.Option(help="Where the model goes, instead of into --tables.")] = None,
     seed: Seed = 0,
-    again: Annotated[bool, typer.Option("--again", help="Measure anew although the model is there.")] = False,
+    again: ModelAgain = False,
     as_json: AsJson = False,
 ) -> None:
     """Make a latency model of a new device from few measurements and other devices' tables.

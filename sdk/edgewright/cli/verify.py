@@ -2,19 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Annotated
-
-import typer
-
 from edgewright.cli.console import Console
-from edgewright.cli.options import AsJson, FineTune, Name, Run
+from edgewright.cli.options import AsJson, Finalists, FineTune, Name, Run
 
 
 def verify(
     run: Run,
-    finalists: Annotated[
-        int, typer.Option(min=1, max=20, help="How many networks are compiled and measured.")
-    ] = 3,
+    finalists: Finalists = 3,
     fine_tune: FineTune = 0,
     name: Name = "default",
     as_json: AsJson = False,
