@@ -13,7 +13,7 @@ from edgewright.devices.energy import find_sensors
 from edgewright.devices.profile import DeviceProfile
 from edgewright.latency.encoding_predictor import EncodingPredictor
 from edgewright.latency.energy_model import EnergyModel
-from edgewright.pipeline.energy_cost import energy_path
+from edgewright.pipeline.tables import energy_path
 
 SPACE = "mobilenetv3-small-image@16:4"
 

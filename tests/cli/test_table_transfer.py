@@ -5,7 +5,7 @@ import pytest
 from doubles.tiny_chain import DEVICES
 
 from edgewright.latency.encoding_predictor import EncodingPredictor
-from edgewright.pipeline.tables import device_cost
+from edgewright.pipeline.device_costs import latency_cost
 
 SPACE = "mobilenetv3-small-image@16:4"
 
@@ -45,14 +45,14 @@ def test_few_measurements_make_a_model_that_search_takes(transfer, edgewright, c
     told = edgewright("table", "validate", made["model"], "--space", "mobilenetv3-small-image@24:4")
     told.refusal(2, "networks that are not in it", "edgewright table transfer")
 
-    cost = device_cost(
+    cost = latency_cost(
         "cpu", chain.space, tables=tables, precision=None, allow_foreign=False, allow_inaccurate=True
     )
     assert isinstance(cost.predictor, EncodingPredictor)
     ends = np.stack([chain.space.encode(a) for a in (chain.space.smallest(), chain.space.largest())])
-    small, large = cost.predict_ms(ends)
+    small, large = cost.predict(ends)
     assert 0 < small < large
-    assert (cost.at_most_ms(ends) > cost.predict_ms(ends)).all()
+    assert (cost.at_most(ends) > cost.predict(ends)).all()
     told = cost.to_json()
     assert told["table"] == made["model"]
     assert told["table_id"] == made["table_id"]
@@ -71,7 +71,7 @@ def test_a_table_goes_before_a_model(transfer, chain, tables, tmp_path):
     transfer("--samples", "4", "--json", into=into)
     table = into / DEVICES["cpu"] / chain.table("cpu").name
     table.write_bytes(chain.table("cpu").read_bytes())
-    cost = device_cost(
+    cost = latency_cost(
         "cpu", chain.space, tables=into, precision=None, allow_foreign=False, allow_inaccurate=True
     )
     assert cost.table.path == table

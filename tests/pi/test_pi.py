@@ -21,13 +21,13 @@ from edgewright.errors import (
 from edgewright.latency.profiler import profile_space
 from edgewright.latency.target import ProfileConfig
 from edgewright.pipeline import bench
+from edgewright.pipeline.device_costs import latency_cost
 from edgewright.pipeline.devices import check_device, device_parity, prepare_device, probe_device
 from edgewright.pipeline.profile import profile_device
 from edgewright.pipeline.progress import Silent
 from edgewright.pipeline.table_device import require_its_device
 from edgewright.pipeline.table_show import validate_table
 from edgewright.pipeline.table_transfer import transfer_table
-from edgewright.pipeline.tables import device_cost
 from edgewright.spaces import find_space, registry
 
 pytestmark = pytest.mark.pi
@@ -169,8 +169,8 @@ def test_its_table_is_marked_and_refused_by_search_unless_forced(profiled, prepa
     assert result.table.fingerprint.machine == "aarch64"
     path = str(prepared[0].path)
     with pytest.raises(ForeignTableError, match="emulated device"):
-        device_cost(path, SPACE, tables=folder, precision=None, allow_foreign=False)
-    device_cost(path, SPACE, tables=folder, precision=None, allow_foreign=True, allow_inaccurate=True)
+        latency_cost(path, SPACE, tables=folder, precision=None, allow_foreign=False)
+    latency_cost(path, SPACE, tables=folder, precision=None, allow_foreign=True, allow_inaccurate=True)
 
 
 def test_the_table_is_not_measured_twice(profiled, prepared):
@@ -204,7 +204,7 @@ def test_few_measurements_and_another_devices_table_make_a_model_that_search_ref
     assert made.model.fingerprint.machine == "aarch64"
     assert validate_table(made.path, None, pi)[0]["compared_with"].startswith("emulated-pi")
     with pytest.raises(ForeignTableError, match="emulated device"):
-        device_cost(str(pi.path), space, tables=tmp_path, precision=None, allow_foreign=False)
+        latency_cost(str(pi.path), space, tables=tmp_path, precision=None, allow_foreign=False)
 
 
 def test_a_full_disk_is_named_and_what_was_there_is_kept(rig, prepared, artifact):

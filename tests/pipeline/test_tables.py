@@ -1,19 +1,18 @@
 import shutil
 from dataclasses import replace
 
-import numpy as np
 import pytest
-from doubles.lookup_tables import OFA_SPACE, ofa_yaml
 from doubles.tiny_chain import PROFILE, SPACE
 
 from edgewright.devices.profile import DeviceProfile
-from edgewright.errors import ForeignTableError, InaccurateTableError, PrecisionError, TableError
-from edgewright.latency.imported import import_table
+from edgewright.errors import ForeignTableError, PrecisionError, TableError
+from edgewright.latency.energy_model import EnergyModel
 from edgewright.latency.table import LatencyTable
 from edgewright.pipeline.profile import profile_device
 from edgewright.pipeline.tables import (
     choose_precision,
-    device_cost,
+    energy_path,
+    find_energy,
     find_predictor,
     require_made_for,
     require_real,
@@ -53,58 +52,6 @@ def test_other_classes_need_another_table(chain):
         find_predictor(chain.tables, CPU, find_space(SPACE, n_classes=9), "fp32")
 
 
-def test_a_devices_cost_is_its_tables_prediction(chain):
-    cost = device_cost("cpu", chain.space, tables=chain.tables, precision=None, allow_foreign=False)
-    ends = np.stack([chain.space.encode(a) for a in (chain.space.smallest(), chain.space.largest())])
-    small, large = cost.predict_ms(ends)
-    assert 0 < small < large
-    assert (cost.at_most_ms(ends) > cost.predict_ms(ends)).all()
-    std = cost.predictor.std_ms(ends)
-    assert cost.at_most_ms(ends) == pytest.approx(cost.predict_ms(ends) + cost.z * std)
-    told = cost.to_json()
-    assert told["device"] == "local-cpu-onnxruntime"
-    assert told["profile"] == str(CPU.path.resolve())
-
-
-def test_an_imported_table_is_used_only_where_that_is_allowed(tmp_path):
-    (tmp_path / "blocks.yaml").write_text(ofa_yaml(), "utf-8")
-    profile = tmp_path / "phone.toml"
-    profile.write_text(
-        'schema = 1\nname = "phone"\nkind = "cpu"\nruntime = "litert"\nprecisions = ["fp32"]\nthreads = 1\n'
-        'reach = "none"\ndescription = "A phone that somebody else measured"\n',
-        "utf-8",
-    )
-    space = find_space(OFA_SPACE)
-    table = import_table(tmp_path / "blocks.yaml", "phone", runtime="litert", precision="fp32", threads=1)
-    table.save(table_path(tmp_path, DeviceProfile.load(profile), space, "fp32"))
-    with pytest.raises(
-        ForeignTableError, match=r"was imported: .*error on whole networks is unknown; .*--allow"
-    ):
-        device_cost(str(profile), space, tables=tmp_path, precision=None, allow_foreign=False)
-    cost = device_cost(str(profile), space, tables=tmp_path, precision=None, allow_foreign=True)
-    x = space.encode(space.largest())[None]
-    assert cost.predict_ms(x)[0] == pytest.approx(
-        sum(table.entries[key].mean for op in space.operators(space.largest()) for key in table.operators[op])
-    )
-    assert np.isnan(cost.predictor.error)
-
-
-def test_a_table_with_a_large_error_is_refused_unless_it_is_asked_for(chain, tmp_path):
-    path = next((chain.tables / "local-cpu-onnxruntime").glob("*.json"))
-    table = LatencyTable.load(path)
-    bad = replace(table, validation=replace(table.validation, mape_percent=23.0))
-    bad.save(tmp_path / "local-cpu-onnxruntime" / path.name)
-
-    def cost(**options):
-        return device_cost(
-            "cpu", chain.space, tables=tmp_path, precision=None, allow_foreign=False, **options
-        )
-
-    with pytest.raises(InaccurateTableError, match=r"23% off .* --again.* --allow-inaccurate"):
-        cost()
-    assert cost(allow_inaccurate=True).predictor.error == pytest.approx(0.23)
-
-
 def test_a_table_of_an_emulated_device_is_refused_unless_allowed(chain):
     table = LatencyTable.load(chain.table("cpu"))
     require_real(table)
@@ -126,3 +73,30 @@ def test_a_table_of_other_processors_is_foreign(chain):
     require_made_for(replace(table, affinity=(1,)), pinned, "fp32")
     with pytest.raises(ForeignTableError, match="on processors 1, "):
         require_made_for(replace(table, affinity=(1,)), CPU, "fp32")
+
+
+def test_a_model_lies_beside_the_table(chain, energy_tables):
+    model = find_energy(energy_tables, CPU, chain.space, "fp32")
+    assert model.path.name == chain.table("cpu").stem + ".energy.json"
+    assert model.path.parent.name == CPU.name
+
+
+def test_a_part_of_the_space_is_served_by_the_wider_model(chain, energy_tables, tmp_path):
+    model = find_energy(energy_tables, CPU, chain.space, "fp32")
+    other = find_space("mobilenetv3-small-image@24:4")
+    with pytest.raises(TableError, match=r"no energy model .*edgewright table energy local-cpu-onnxruntime"):
+        find_energy(tmp_path, CPU, chain.space, "fp32")
+    model.save(energy_path(tmp_path, CPU, find_space("mobilenetv3-small-image@16+24:4"), "fp32"))
+    assert find_energy(tmp_path, CPU, chain.space, "fp32").table_id == model.table_id
+    with pytest.raises(TableError, match=r"no energy model .*--space 'mobilenetv3-small-image@24:4'"):
+        find_energy(tmp_path, CPU, other, "fp32")
+
+
+def test_a_damaged_model_is_named_with_the_mend(chain, energy_tables, tmp_path):
+    model = find_energy(energy_tables, CPU, chain.space, "fp32")
+    path = energy_path(tmp_path, CPU, chain.space, "fp32")
+    path.parent.mkdir()
+    path.write_bytes(model.path.read_bytes()[:-400])
+    with pytest.raises(TableError, match=r"truncated.*edgewright table energy"):
+        find_energy(tmp_path, CPU, chain.space, "fp32")
+    assert isinstance(EnergyModel.load(model.path), EnergyModel)

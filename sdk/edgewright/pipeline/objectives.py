@@ -11,9 +11,14 @@ from edgewright.errors import BudgetError, ProfileError
 from edgewright.latency.breakdown import places
 from edgewright.latency.predictor import LatencyPredictor
 from edgewright.pipeline.costs import Cost, SizeCost, macs, params, size_bytes
-from edgewright.pipeline.energy_cost import EnergyCost, energy_cost
+from edgewright.pipeline.device_costs import (
+    EnergyCost,
+    LatencyCost,
+    MeasuredCost,
+    energy_cost,
+    latency_cost,
+)
 from edgewright.pipeline.table_show import describe_operator
-from edgewright.pipeline.tables import DeviceCost, device_cost
 from edgewright.search.budget import (
     ADVERSARIAL_ERROR,
     BARE_ENERGY,
@@ -51,7 +56,7 @@ class Objectives:
     constraints: dict[str, Cost]
     asked: dict[str, float]
     bounds: dict[str, Cost]
-    devices: dict[str, DeviceCost]
+    devices: dict[str, LatencyCost]
     energies: dict[str, EnergyCost]
     parts: dict[str, Parts]
     attack: Attack | None = None
@@ -62,7 +67,7 @@ class Objectives:
         return ("error",) if self.attack is None else ("error", ADVERSARIAL_ERROR)
 
     @property
-    def measured(self) -> dict[str, DeviceCost | EnergyCost]:
+    def measured(self) -> Mapping[str, MeasuredCost]:
         """What was measured on devices, latencies and energies, by the name that the user gave."""
         return {**self.devices, **self.energies}
 
@@ -94,9 +99,9 @@ class Objectives:
         }
 
 
-def _held_against(cost: DeviceCost | EnergyCost) -> str:
+def _held_against(cost: MeasuredCost) -> str:
     """Return what a device's budget is held against, in words."""
-    sensor = f", by {cost.table.sensor}" if isinstance(cost, EnergyCost) else ""
+    sensor = "" if cost.sensor is None else f", by {cost.sensor}"
     if cost.table.validation is None:
         return f"predicted, with an error that nobody knows{sensor}"
     return f"predicted + {cost.z:g} std{sensor}"
@@ -170,24 +175,20 @@ def objectives_of(space: MobileSpace, options: SearchOptions) -> Objectives:
     }
     energies = {name: energy_cost(name, space, **how) for name in names if device_of_energy(name)}
     devices = {
-        name: device_cost(name, space, **how) for name in names if name not in (*QUANTITIES, *energies)
+        name: latency_cost(name, space, **how) for name in names if name not in (*QUANTITIES, *energies)
     }
     _require_distinct(devices)
     _require_distinct(energies)
-    predicted: dict[str, Cost] = {name: device.predict_ms for name, device in devices.items()}
-    predicted |= {name: energy.predict_mj for name, energy in energies.items()}
-    at_most: dict[str, Cost] = {name: device.at_most_ms for name, device in devices.items()}
-    at_most |= {name: energy.at_most_mj for name, energy in energies.items()}
-    minimised = [name for name in names if name in predicted or name in extra] or ["macs"]
-    measured: list[DeviceCost | EnergyCost] = [*devices.values(), *energies.values()]
-    targets = list(dict.fromkeys((cost.profile.runtime, cost.precision) for cost in measured))
+    measured: dict[str, MeasuredCost] = {**devices, **energies}
+    minimised = [name for name in names if name in measured or name in extra] or ["macs"]
+    targets = list(dict.fromkeys((cost.profile.runtime, cost.precision) for cost in measured.values()))
     makers: dict[str, Callable[[], Cost]] = {
         "macs": lambda: macs(space),
         "params": lambda: params(space),
         "size": lambda: size_bytes(space, targets or [("onnxruntime", "fp32")]),
     }
     counted: dict[str, Cost] = {
-        name: predicted[name] if name in predicted else makers[name]()
+        name: measured[name].predict if name in measured else makers[name]()
         for name in dict.fromkeys([*names, *minimised])
     }
     asked = {budget.name: budget.limit for budget in budgets}
@@ -195,7 +196,7 @@ def objectives_of(space: MobileSpace, options: SearchOptions) -> Objectives:
         objectives={name: counted[name] for name in minimised},
         constraints={name: cost for name, cost in counted.items() if name in asked and name not in minimised},
         asked=asked,
-        bounds={name: at_most[name] for name in asked if name in at_most},
+        bounds={name: measured[name].at_most for name in asked if name in measured},
         devices=devices,
         energies=energies,
         parts={name: found for name in asked if (found := _parts(space, name, counted, devices)) is not None},
@@ -203,7 +204,7 @@ def objectives_of(space: MobileSpace, options: SearchOptions) -> Objectives:
     )
 
 
-def _require_distinct(devices: Mapping[str, DeviceCost | EnergyCost]) -> None:
+def _require_distinct(devices: Mapping[str, MeasuredCost]) -> None:
     """Raise ``BudgetError`` where two names are of one device."""
     first: dict[str, str] = {}
     for name, device in devices.items():
@@ -215,7 +216,7 @@ def _require_distinct(devices: Mapping[str, DeviceCost | EnergyCost]) -> None:
 
 
 def _parts(
-    space: MobileSpace, name: str, counted: dict[str, Cost], devices: dict[str, DeviceCost]
+    space: MobileSpace, name: str, counted: dict[str, Cost], devices: dict[str, LatencyCost]
 ) -> Parts | None:
     """Return the operators of a network and what each adds to a cost; None where that is unknown."""
     adds = _added(name, counted[name], devices)
@@ -234,7 +235,7 @@ def _parts(
 
 
 def _added(
-    name: str, cost: Cost, devices: dict[str, DeviceCost]
+    name: str, cost: Cost, devices: dict[str, LatencyCost]
 ) -> Callable[[Sequence[Operator]], list[float]] | None:
     """Return what maps a network's operators to what each adds to a cost."""
     if name in devices:

@@ -16,7 +16,6 @@ from edgewright.latency.model import SourceCosts
 from edgewright.latency.table import LatencyTable
 from edgewright.latency.transfer import plan_transfer
 from edgewright.pipeline.card import require_builder
-from edgewright.pipeline.energy_cost import energy_path
 from edgewright.pipeline.profile import make_target
 from edgewright.pipeline.progress import SILENT, Progress
 from edgewright.pipeline.runners import require_attached, runner_on
@@ -24,6 +23,7 @@ from edgewright.pipeline.tables import (
     MAX_ERROR,
     choose_precision,
     emulated_lines,
+    energy_path,
     error_lines,
     present_model,
     search_predictor,

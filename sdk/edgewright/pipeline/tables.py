@@ -1,10 +1,10 @@
-"""Latency tables as the verbs use them: where they lie, whether they may be used, what they say."""
+"""Tables and models of devices as the verbs use them: where they lie, and whether they may be used."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TypeVar
 
 from edgewright.backends.registry import runtime
 from edgewright.devices.probe import probe
@@ -17,15 +17,14 @@ from edgewright.errors import (
     TableError,
     UsageError,
 )
-from edgewright.latency.encoding_predictor import EncodingPredictor, model_covers
+from edgewright.latency.encoding_predictor import model_covers
 from edgewright.latency.energy_model import EnergyModel, energy_command
 from edgewright.latency.model import LatencyModel, NetworkModel
-from edgewright.latency.predictor import LatencyPredictor
 from edgewright.latency.runner import Runner
 from edgewright.latency.table import LatencyTable
 from edgewright.spaces import MobileSpace
-from edgewright.spaces.architecture import FloatArray, IntArray
 
+Found = TypeVar("Found")
 Model = TypeVar("Model", bound=NetworkModel)
 
 MAX_ERROR = 0.15  # mean relative error of a table above which a budget means nothing
@@ -48,30 +47,14 @@ def table_path(tables: Path, profile: DeviceProfile, space: MobileSpace, precisi
     return tables / profile.name / f"{space.slug}-{profile.runtime}-{precision}.json"
 
 
-def _search_table(
-    tables: Path, profile: DeviceProfile, space: MobileSpace, precision: str
-) -> LatencyTable | None:
-    exact = table_path(tables, profile, space, precision)
-    others = sorted(exact.parent.glob(f"{space.base_name}*-{profile.runtime}-{precision}.json"))
-    for path in dict.fromkeys([exact, *others]):
-        if not path.is_file():
-            continue
-        table = LatencyTable.load(path)
-        if path == exact or table.covers(space):
-            return table
-    return None
-
-
-def _no_table(tables: Path, profile: DeviceProfile, space: MobileSpace, precision: str) -> TableError:
-    return TableError(
-        f"no latency table of {profile.name} covers {space.name} in {tables}; measure one with: "
-        f"edgewright profile {profile.name} --space {space.name} --precision {precision} --tables {tables}"
-    )
-
-
 def model_path(tables: Path, profile: DeviceProfile, space: MobileSpace, precision: str) -> Path:
     """Return where a latency model belongs: beside the table, as ``….model.json``."""
     return table_path(tables, profile, space, precision).with_suffix(".model.json")
+
+
+def energy_path(tables: Path, profile: DeviceProfile, space: MobileSpace, precision: str) -> Path:
+    """Return where an energy model belongs: beside the latency table, as ``….energy.json``."""
+    return table_path(tables, profile, space, precision).with_suffix(".energy.json")
 
 
 def find_predictor(
@@ -80,11 +63,15 @@ def find_predictor(
     """Return the table of a device that covers a space, or where it has none, its latency model.
 
     Raises:
-        TableError: there is neither, or what is there is faulty.
+        TableError: there is neither, or what is there is faulty; the message has the command that makes it.
     """
     found = search_predictor(tables, profile, space, precision)
     if found is None:
-        raise _no_table(tables, profile, space, precision)
+        raise TableError(
+            f"no latency table of {profile.name} covers {space.name} in {tables}; measure one with: "
+            f"edgewright profile {profile.name} --space {space.name} --precision {precision} "
+            f"--tables {tables}"
+        )
     return found
 
 
@@ -96,16 +83,77 @@ def search_predictor(
     Raises:
         TableError: what is there is faulty.
     """
-    exact = model_path(tables, profile, space, precision)
-    others = sorted(exact.parent.glob(f"{space.base_name}*-{profile.runtime}-{precision}.model.json"))
-    models = [path for path in dict.fromkeys([exact, *others]) if path.is_file()]
-    if (table := _search_table(tables, profile, space, precision)) is not None:
+    path = table_path(tables, profile, space, precision)
+    if (table := _covering(path, space, LatencyTable.load, LatencyTable.covers)) is not None:
         return table
-    for path in models:
-        model = LatencyModel.load(path)
-        if path == exact or model_covers(model, space):
-            return model
+    path = model_path(tables, profile, space, precision)
+    return _covering(path, space, LatencyModel.load, model_covers)
+
+
+def find_energy(tables: Path, profile: DeviceProfile, space: MobileSpace, precision: str) -> EnergyModel:
+    """Return the energy model of a device that covers a space.
+
+    Raises:
+        TableError: there is none, or it is faulty; the message has the command that makes it.
+    """
+    path = energy_path(tables, profile, space, precision)
+    model = _covering(path, space, EnergyModel.load, model_covers)
+    if model is None:
+        raise TableError(
+            f"no energy model of {profile.name} covers {space.name} in {tables}; where the device has an "
+            "energy sensor, measure one with: "
+            f"{energy_command(profile.name, space.name, precision)} --tables {tables}"
+        )
+    return model
+
+
+def _covering(
+    exact: Path,
+    space: MobileSpace,
+    load: Callable[[Path], Found],
+    covers: Callable[[Found, MobileSpace], bool],
+) -> Found | None:
+    """Return what lies at ``exact``, whatever it is of, or beside it, of a wider space, and covers ``space``.
+
+    Raises:
+        TableError: what is there is faulty.
+    """
+    others = sorted(exact.parent.glob(f"{space.base_name}*{exact.name.removeprefix(space.slug)}"))
+    for path in dict.fromkeys([exact, *others]):
+        if not path.is_file():
+            continue
+        found = load(path)
+        if path == exact or covers(found, space):
+            return found
     return None
+
+
+def require_usable(
+    table: LatencyTable | NetworkModel,
+    profile: DeviceProfile,
+    precision: str,
+    space: MobileSpace,
+    *,
+    allow_foreign: bool = False,
+) -> None:
+    """Check that search may take a table or model for what a device does with the networks of a space.
+
+    Raises:
+        TableError: it is of another runtime, precision or space.
+        ForeignTableError: it is of another device or machine, of another version of the runtime, of an
+            emulated device, or imported; ``allow_foreign`` accepts that.
+    """
+    if isinstance(table, LatencyTable) and table.is_imported and not allow_foreign:
+        raise ForeignTableError(
+            f"the latency table {table.path} was imported: nobody here saw the device, and its error on "
+            f"whole networks is unknown; measure with: edgewright profile {profile.name} --again, or use it "
+            "as it is with --allow-foreign"
+        )
+    require_made_for(table, profile, precision, allow_foreign=allow_foreign)
+    if isinstance(table, LatencyTable):
+        table.require_space(space)
+    require_real(table, allow_foreign=allow_foreign)
+    require_measured_here(table, profile, allow_foreign=allow_foreign)
 
 
 def require_made_for(
@@ -122,10 +170,9 @@ def require_made_for(
     if found == wanted:
         _require_affinity(table, profile, allow_foreign=allow_foreign)
         return
-    kind = "latency table" if isinstance(table, LatencyTable) else table.kind
     text = "the {}{} is of {} through {}, {}, {} thread(s), and {} asks for {}, {}, {} thread(s)"
     where = f" {table.path}" if table.path else ""
-    message = text.format(kind, where, *found, *wanted)
+    message = text.format(_kind(table), where, *found, *wanted)
     mend = f"measure it with: {_measuring(table, profile, precision)}"
     if found[1:3] != wanted[1:3]:
         raise TableError(f"{message}; {mend}")
@@ -150,16 +197,16 @@ def _require_affinity(
     if allow_foreign or (isinstance(table, LatencyTable) and table.is_imported):
         return
     if isinstance(table, LatencyTable):
-        measured, kind = table.affinity, "latency table"
+        measured = table.affinity
     else:
-        measured, kind = (table.conditions_before.affinity if profile.affinity else ()), table.kind
+        measured = table.conditions_before.affinity if profile.affinity else ()
     if set(measured) == set(profile.affinity):
         return
     where, kernel = f" {table.path}" if table.path else "", "those that the kernel chooses"
     there, here = (", ".join(map(str, cpus)) or kernel for cpus in (measured, profile.affinity))
     raise ForeignTableError(
-        f"the {kind}{where} was measured on processors {there}, and {profile.name} asks for {here}; measure "
-        f"it with: {_measuring(table, profile, table.precision)} --again, or use it as it is with "
+        f"the {_kind(table)}{where} was measured on processors {there}, and {profile.name} asks for {here}; "
+        f"measure it with: {_measuring(table, profile, table.precision)} --again, or use it as it is with "
         "--allow-foreign"
     )
 
@@ -187,11 +234,39 @@ def require_measured_here(
         table.require_runtime(runtime(profile.runtime).version, allow_foreign=allow_foreign)
 
 
+def require_accurate(
+    table: LatencyTable | NetworkModel, error: float, *, allow_inaccurate: bool = False
+) -> None:
+    """Raise ``InaccurateTableError`` where a prediction's own error, a share, is above :data:`MAX_ERROR`."""
+    if error > MAX_ERROR and not allow_inaccurate:
+        raise InaccurateTableError(
+            f"the {_kind(table)} of {table.device!r} ({table.path}) is {error:.0%} off on networks that it "
+            f"has not seen, at most {MAX_ERROR:.0%} is taken; {_more_accurate(table)}, or use it as it is "
+            "with --allow-inaccurate"
+        )
+
+
+def _more_accurate(table: LatencyTable | NetworkModel) -> str:
+    """Return how a table or model becomes more accurate."""
+    if isinstance(table, LatencyTable):
+        return (
+            f"measure again on a quieter machine with `edgewright profile {table.device} --space "
+            f"'{table.space_name}' --again`, more thoroughly with --preset thorough"
+        )
+    if isinstance(table, EnergyModel):
+        return f"measure more of them on a quieter machine with `{table.command()} --samples N --again`"
+    return f"give more samples or other sources to `{table.command(table.space_name)} --again`"
+
+
 def emulated_lines(table: LatencyTable | NetworkModel) -> list[str]:
     """Return the line that a user is told of what was measured on an emulated device; none otherwise."""
     if not table.fingerprint.emulated:
         return []
     return [f"measured on an emulated device: its {_measures(table)} mean nothing, and search refuses them"]
+
+
+def _kind(table: LatencyTable | NetworkModel) -> str:
+    return "latency table" if isinstance(table, LatencyTable) else table.kind
 
 
 def _measures(table: LatencyTable | NetworkModel) -> str:
@@ -249,105 +324,3 @@ def present_model(
             f"{path} is there already and is kept: {error}; give {elsewhere}, or --again to replace it"
         ) from error
     return model
-
-
-@dataclass(frozen=True, slots=True)
-class DeviceCost:
-    """Latency on a device as search sees it.
-
-    Attributes:
-        profile: the device.
-        precision: of the table.
-        table: what was measured: operators, or whole networks alone.
-        predictor: additive over the table, corrected; of a model, a regression of encodings.
-        z: standard deviations that a budget is held with.
-    """
-
-    profile: DeviceProfile
-    precision: str
-    table: LatencyTable | LatencyModel
-    predictor: LatencyPredictor | EncodingPredictor
-    z: float
-
-    def predict_ms(self, X: IntArray) -> FloatArray:
-        """Return the latency of encodings ``(n, n_var)`` as ``(n,)``."""
-        return self.predictor.predict_ms(X)
-
-    def at_most_ms(self, X: IntArray) -> FloatArray:
-        """Return what a budget is held against: the latency and ``z`` standard deviations, ``(n,)``."""
-        return self.predictor.at_most_ms(X, self.z)
-
-    def to_json(self) -> dict[str, Any]:
-        """Return what a report needs, as JSON values."""
-        return {
-            "device": self.profile.name,
-            # Absolute, so that the run can be verified from another folder.
-            "profile": str(self.profile.path.resolve()),
-            "precision": self.precision,
-            "table": str(self.table.path.resolve()) if self.table.path else None,
-            "table_id": self.table.table_id,
-            "z": self.z,
-        }
-
-
-def device_cost(
-    name: str,
-    space: MobileSpace,
-    *,
-    tables: Path,
-    precision: str | None,
-    allow_foreign: bool,
-    allow_inaccurate: bool = False,
-    z: float = DEFAULT_Z,
-) -> DeviceCost:
-    """Return the latency of a device that a budget names.
-
-    Args:
-        name: name, alias or path of its profile.
-        space: the networks.
-        tables: folder of latency tables.
-        precision: of the artifacts; the profile's first where ``None``.
-        allow_foreign: take a table of another machine or runtime as it is.
-        allow_inaccurate: take one that misses its held-out networks by more than :data:`MAX_ERROR`.
-        z: standard deviations that a budget is held with.
-
-    Raises:
-        ProfileError: no device has that name or alias.
-        TableError: no table covers the space, or it is faulty.
-        ForeignTableError: the table was measured on another machine or runtime.
-        InaccurateTableError: the table's own error is too large for a budget to mean anything.
-    """
-    profile = DeviceProfile.find(name)
-    chosen = choose_precision(profile, precision)
-    table = find_predictor(tables, profile, space, chosen)
-    if isinstance(table, LatencyTable) and table.is_imported and not allow_foreign:
-        raise ForeignTableError(
-            f"the latency table {table.path} was imported: nobody here saw the device, and its error on "
-            f"whole networks is unknown; measure with: edgewright profile {profile.name} --again, or use it "
-            "as it is with --allow-foreign"
-        )
-    require_made_for(table, profile, chosen, allow_foreign=allow_foreign)
-    if isinstance(table, LatencyTable):
-        table.require_space(space)
-    require_real(table, allow_foreign=allow_foreign)
-    require_measured_here(table, profile, allow_foreign=allow_foreign)
-    predictor: LatencyPredictor | EncodingPredictor
-    if isinstance(table, LatencyTable):
-        predictor, kind = LatencyPredictor(table, space), "table"
-        mend = (
-            f"measure again on a quieter machine with `edgewright profile {table.device} --space "
-            f"'{table.space_name}' --again`, more thoroughly with --preset thorough"
-        )
-    else:
-        predictor, kind = EncodingPredictor(table, space), "model"
-        mend = (
-            f"give more samples or other sources to `edgewright table transfer --device {table.device} "
-            f"--space '{table.space_name}' --again`"
-        )
-    if predictor.error > MAX_ERROR and not allow_inaccurate:
-        raise InaccurateTableError(
-            f"the latency {kind} of {table.device!r} ({table.path}) is {predictor.error:.0%} off on "
-            f"networks that it has not seen, at most {MAX_ERROR:.0%} is taken; {mend}, or use it as it is "
-            "with --allow-inaccurate"
-        )
-    return DeviceCost(profile, chosen, table, predictor, z)
