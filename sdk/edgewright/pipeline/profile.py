@@ -14,7 +14,7 @@ from edgewright.backends.cross_check import CrossCheck, NoCrossCheck, cross_chec
 from edgewright.devices.affinity import pinned
 from edgewright.devices.conditions import require_gates
 from edgewright.devices.profile import DeviceProfile
-from edgewright.errors import OutputExistsError, UsageError
+from edgewright.errors import UsageError
 from edgewright.latency.profiler import profile_space
 from edgewright.latency.runner import Runner
 from edgewright.latency.table import LatencyTable
@@ -24,7 +24,7 @@ from edgewright.pipeline.compile import device_exporter
 from edgewright.pipeline.earlier import find_earlier, usable_table
 from edgewright.pipeline.progress import SILENT, Progress
 from edgewright.pipeline.runners import BEHIND_SSH, require_attached, runner_on
-from edgewright.pipeline.tables import choose_precision, emulated_lines, require_made_for, table_path
+from edgewright.pipeline.tables import choose_precision, emulated_lines, present, table_path
 from edgewright.spaces import Architecture, MobileSpace, Operator
 from edgewright.supernet.plain import measured_module, network_from_architecture
 
@@ -138,7 +138,10 @@ def profile_device(
     require_builder(profile)
     with runner_on(profile, progress=progress) as runner:
         if path.exists() and not again:
-            return ProfileResult(path, _present(path, profile, chosen, space, runner), reused=True)
+            found = present(
+                LatencyTable, path, profile, chosen, space, runner, elsewhere="--out for another place"
+            )
+            return ProfileResult(path, found, reused=True)
         require_gates(profile, runner.conditions())
         journal = path.with_name(f".{path.stem}.journal")
         if known is not None:
@@ -174,22 +177,6 @@ def _taken(
         return None
     progress.say(earlier.text())
     return earlier.table
-
-
-def _present(
-    path: Path, profile: DeviceProfile, precision: str, space: MobileSpace, runner: Runner
-) -> LatencyTable:
-    """Return the table at ``path`` if it is what would be measured."""
-    mend = "give --out for another place, or --again to replace it"
-    try:
-        table = LatencyTable.load(path)
-        require_made_for(table, profile, precision)
-        table.require_device(runner.fingerprint())
-        table.require_runtime(runner.version)
-        table.require_space(space)
-    except UsageError as error:
-        raise OutputExistsError(f"{path} is there already and is kept: {error}; {mend}") from error
-    return table
 
 
 def make_target(profile: DeviceProfile, space: MobileSpace, runner: Runner, precision: str) -> Target:

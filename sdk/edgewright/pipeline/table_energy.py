@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from edgewright.devices.conditions import require_gates
 from edgewright.devices.profile import DeviceProfile
@@ -16,6 +15,7 @@ from edgewright.latency.model import SourceCosts
 from edgewright.latency.table import LatencyTable
 from edgewright.latency.transfer import plan_transfer
 from edgewright.pipeline.card import require_builder
+from edgewright.pipeline.model_result import ModelResult
 from edgewright.pipeline.profile import make_target
 from edgewright.pipeline.progress import SILENT, Progress
 from edgewright.pipeline.runners import require_attached, runner_on
@@ -24,44 +24,25 @@ from edgewright.pipeline.tables import (
     choose_precision,
     emulated_lines,
     energy_path,
-    error_lines,
-    present_model,
+    present,
     search_predictor,
 )
 from edgewright.spaces import MobileSpace
 
 
 @dataclass(frozen=True, slots=True)
-class EnergyResult:
-    """An energy model and where it lies.
-
-    Attributes:
-        path: the file.
-        model: what was measured, and its error.
-        reused: whether it was there already.
-    """
-
-    path: Path
-    model: EnergyModel
-    reused: bool
-
-    def to_json(self) -> dict[str, Any]:
-        """Return the main facts as JSON values."""
-        return {"model": str(self.path), "reused": self.reused, **self.model.summary()}
+class EnergyResult(ModelResult[EnergyModel]):
+    """An energy model and where it lies."""
 
     def text(self) -> str:
         """Return lines for a terminal."""
         model = self.model
-        n_fit = sum(record.role == "fit" for record in model.networks)
         energies = [record.value for record in model.networks]
         behind = ", ".join(f"the latency table of {source.device}" for source in model.sources)
-        when = ", measured earlier; --again measures anew" if self.reused else f" in {model.seconds:.0f} s"
         lines = [
-            f"{self.path}: {n_fit} whole networks of {model.space_name} on {model.device} "
-            f"({model.runtime_version}, {model.precision}, {model.threads} thread), measured by "
-            f"{model.sensor}, {behind or 'no latency table'} behind them{when}",
+            self.headline(f"measured by {model.sensor}, {behind or 'no latency table'}"),
             f"{min(energies):.3g} to {max(energies):.3g} mJ an inference, all that the sensor counts",
-            *error_lines(model),
+            *self.error_lines(),
         ]
         if model.error > MAX_ERROR:
             lines.append(
@@ -116,9 +97,7 @@ def measure_energy_model(
     require_builder(profile)
     with runner_on(profile, progress=progress) as runner:
         if path.exists() and not again:
-            found = present_model(
-                EnergyModel, path, profile, chosen, space, runner, elsewhere="another --tables"
-            )
+            found = present(EnergyModel, path, profile, chosen, space, runner, elsewhere="another --tables")
             return EnergyResult(path, found, reused=True)
         require_sensor(runner, profile.name)
         plan = plan_transfer(

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from edgewright.devices.conditions import require_gates
 from edgewright.devices.profile import DeviceProfile
@@ -15,6 +14,7 @@ from edgewright.latency.table import LatencyTable
 from edgewright.latency.target import ProfileConfig
 from edgewright.latency.transfer import NETWORKS, measure_transfer, plan_transfer
 from edgewright.pipeline.card import require_builder
+from edgewright.pipeline.model_result import ModelResult
 from edgewright.pipeline.profile import make_target
 from edgewright.pipeline.progress import SILENT, Progress
 from edgewright.pipeline.runners import require_attached, runner_on
@@ -22,45 +22,25 @@ from edgewright.pipeline.tables import (
     MAX_ERROR,
     choose_precision,
     emulated_lines,
-    error_lines,
     model_path,
-    present_model,
+    present,
 )
 from edgewright.spaces import MobileSpace
 
 
 @dataclass(frozen=True, slots=True)
-class TransferResult:
-    """A latency model and where it lies.
-
-    Attributes:
-        path: the file.
-        model: what was measured, and its error.
-        reused: whether it was there already.
-    """
-
-    path: Path
-    model: LatencyModel
-    reused: bool
-
-    def to_json(self) -> dict[str, Any]:
-        """Return the main facts as JSON values."""
-        return {"model": str(self.path), "reused": self.reused, **self.model.summary()}
+class TransferResult(ModelResult[LatencyModel]):
+    """A latency model and where it lies."""
 
     def text(self) -> str:
         """Return lines for a terminal."""
-        model = self.model
-        n_fit = sum(record.role == "fit" for record in model.networks)
-        behind = ", ".join(source.device for source in model.sources) or "no other device"
-        when = ", measured earlier; --again measures anew" if self.reused else f" in {model.seconds:.0f} s"
+        behind = ", ".join(source.device for source in self.model.sources)
         lines = [
-            f"{self.path}: {n_fit} whole networks of {model.space_name} on {model.device} "
-            f"({model.runtime_version}, {model.precision}, {model.threads} thread), "
-            f"{behind} behind them{when}",
+            self.headline(behind or "no other device"),
+            *self.error_lines(),
+            *emulated_lines(self.model),
         ]
-        lines += error_lines(model)
-        lines += emulated_lines(model)
-        if model.error > MAX_ERROR:
+        if self.model.error > MAX_ERROR:
             lines.append(
                 f"that is more than the {MAX_ERROR:.0%} that search takes; give more --samples, or sources "
                 "that resemble the device"
@@ -122,7 +102,7 @@ def transfer_table(
     require_builder(profile)
     with runner_on(profile, progress=progress) as runner:
         if path.exists() and not again:
-            found = present_model(
+            found = present(
                 LatencyModel, path, profile, chosen, space, runner, elsewhere="--out for another place"
             )
             return TransferResult(path, found, reused=True)

@@ -25,7 +25,7 @@ from edgewright.latency.table import LatencyTable
 from edgewright.spaces import MobileSpace
 
 Found = TypeVar("Found")
-Model = TypeVar("Model", bound=NetworkModel)
+Measured = TypeVar("Measured", LatencyTable, LatencyModel, EnergyModel)
 
 MAX_ERROR = 0.15  # mean relative error of a table above which a budget means nothing
 DEFAULT_Z = 1.96
@@ -273,23 +273,8 @@ def _measures(table: LatencyTable | NetworkModel) -> str:
     return "energies" if isinstance(table, EnergyModel) else "latencies"
 
 
-def error_lines(model: NetworkModel) -> list[str]:
-    """Return the lines that a user is told of a new model's error."""
-    found, lines = model.validation, list[str]()
-    if model.leave_one_out_percent is not None:
-        lines.append(f"each of them from the others: {model.leave_one_out_percent:.1f} % off on average")
-    if found is None:
-        return [*lines, "no network was held out to judge it; --validate N measures N more"]
-    lines.append(
-        f"error on {found.n} networks that it has not seen: {found.mape_percent:.1f} % on average "
-        f"({found.raw_mape_percent:.1f} % without learning), {found.within_10_percent:.0f} % of them "
-        f"within ±10 %, Spearman {found.spearman:.3f}"
-    )
-    return lines
-
-
-def present_model(
-    kind: type[Model],
+def present(
+    kind: type[Measured],
     path: Path,
     profile: DeviceProfile,
     precision: str,
@@ -297,11 +282,11 @@ def present_model(
     runner: Runner,
     *,
     elsewhere: str,
-) -> Model:
-    """Return the model at ``path`` if it is of what would be measured.
+) -> Measured:
+    """Return the table or model at ``path`` if it is of what would be measured.
 
     Args:
-        kind: of model.
+        kind: table, or which model.
         path: of a file that is there.
         profile: the device.
         precision: of the artifacts.
@@ -313,14 +298,16 @@ def present_model(
         OutputExistsError: it is faulty or of something else; it is kept.
     """
     try:
-        model = kind.load(path)
-        require_made_for(model, profile, precision)
-        model.require_device(runner.fingerprint())
-        model.require_runtime(runner.version)
-        if model.space_digest != space.digest:
-            raise TableError(f"it is of {model.space_name}, not of {space.name}")
+        found = kind.load(path)
+        require_made_for(found, profile, precision)
+        found.require_device(runner.fingerprint())
+        found.require_runtime(runner.version)
+        if isinstance(found, LatencyTable):
+            found.require_space(space)
+        elif found.space_digest != space.digest:
+            raise TableError(f"it is of {found.space_name}, not of {space.name}")
     except UsageError as error:
         raise OutputExistsError(
             f"{path} is there already and is kept: {error}; give {elsewhere}, or --again to replace it"
         ) from error
-    return model
+    return found
