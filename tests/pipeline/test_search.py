@@ -5,10 +5,11 @@ from doubles.tiny_chain import BUDGET, EVALUATIONS
 from edgewright.errors import BudgetError, InfeasibleBudgetError, RunError
 from edgewright.latency.predictor import LatencyPredictor
 from edgewright.latency.table import LatencyTable
-from edgewright.pipeline.costs import macs, size_bytes
+from edgewright.pipeline.costs import macs
 from edgewright.pipeline.front import load_front
 from edgewright.pipeline.lock import exclusive
 from edgewright.pipeline.search import SearchOptions, search_run
+from edgewright.pipeline.size_cost import size_bytes
 from edgewright.pipeline.trained import TrainedRun
 from edgewright.search.budget import QUANTITIES
 from edgewright.search.config import SearchConfig

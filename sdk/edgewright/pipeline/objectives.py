@@ -10,7 +10,7 @@ from edgewright.devices.profile import list_profiles
 from edgewright.errors import BudgetError, ProfileError
 from edgewright.latency.breakdown import places
 from edgewright.latency.predictor import LatencyPredictor
-from edgewright.pipeline.costs import Cost, SizeCost, macs, params, size_bytes
+from edgewright.pipeline.costs import Cost, macs, params
 from edgewright.pipeline.device_costs import (
     EnergyCost,
     LatencyCost,
@@ -18,6 +18,7 @@ from edgewright.pipeline.device_costs import (
     energy_cost,
     latency_cost,
 )
+from edgewright.pipeline.size_cost import SizeCost, size_bytes
 from edgewright.pipeline.table_show import describe_operator
 from edgewright.search.budget import (
     ADVERSARIAL_ERROR,
