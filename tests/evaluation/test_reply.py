@@ -48,3 +48,13 @@ def test_numbers_by_name_and_numbers_that_are_none_come_over():
     again = outcome_of(json.loads(json.dumps(reply_of(lambda x: found, [1]))))
     assert again["error"] == 0.5
     assert np.isnan(again["energy"])
+
+
+def test_what_refuses_to_be_a_number_is_a_failure_that_fits_in_a_line():
+    found = outcome_of(through_json(reply_of(lambda x: 10**400, [1])))
+    assert found.kind == "not finite"
+    assert "expected a number" in found.reason
+    found = outcome_of(through_json(reply_of(lambda x: np.zeros((2, 2)), [1])))
+    assert found == Failure(
+        "the evaluator returned array([[0., 0.], [0., 0.]]), expected a number", "not finite"
+    )

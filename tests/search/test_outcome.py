@@ -4,7 +4,7 @@ from itertools import count
 import numpy as np
 import pytest
 
-from edgewright.errors import DataError
+from edgewright.errors import DataError, UsageError
 from edgewright.search import Answer, Failure
 from edgewright.search.outcome import answers
 
@@ -96,3 +96,53 @@ def test_errors_of_the_sdk_are_not_swallowed():
 
     with pytest.raises(DataError):
         told(evaluate)
+
+
+class Unwilling:
+    def __float__(self):
+        raise RuntimeError("a Tensor with 2 elements cannot be converted to Scalar")
+
+    def __repr__(self):
+        return "tensor([1.,\n        2.])"
+
+
+@pytest.mark.parametrize(
+    ("value", "reason"),
+    [
+        (Unwilling(), "the evaluator returned tensor([1., 2.]), expected a number"),
+        (10**400, f"the evaluator returned {'1' + '0' * 99}, expected a number"),
+        (10**5000, "the evaluator returned an object of type int, expected a number"),
+    ],
+    ids=["unwilling", "large", "without text"],
+)
+def test_what_refuses_to_be_a_number_is_the_failure_of_its_own_network(value, reason):
+    found = told(lambda X: iter([value if i == 2 else 0.5 for i in X[:, 0]]))
+    assert [answer.row for answer, _ in found] == list(range(5))
+    assert found[2][1] == Failure(reason, "not finite")
+    assert {value for i, (_, value) in enumerate(found) if i != 2} == {(0.5,)}
+
+
+@pytest.mark.parametrize(
+    "evaluate",
+    [
+        lambda X: 0.5,
+        lambda X: None,
+        lambda X: "0.5",
+        lambda X: {"error": 0.5},
+        lambda X: dict.fromkeys(range(len(X)), 0.5),
+        lambda X: np.float64(0.5),
+        lambda X: np.array(0.5),
+        "evaluate",
+    ],
+)
+def test_what_cannot_evaluate_any_network_is_refused_before_one_is_lost(evaluate):
+    with pytest.raises(UsageError, match=r"5 networks.*an outcome for each.*one_by_one"):
+        told(evaluate)
+
+
+def test_a_failure_without_a_message_is_told_by_its_kind():
+    def evaluate(X):
+        raise MemoryError
+        yield
+
+    assert {value for _, value in told(evaluate)} == {Failure("MemoryError")}

@@ -17,7 +17,7 @@ from edgewright import errors
 from edgewright.errors import SDKError
 from edgewright.evaluation.spec import EvaluateOne
 from edgewright.search.config import Failure, Outcome
-from edgewright.search.outcome import raised
+from edgewright.search.outcome import raised, shown
 
 Reply = dict[str, Any]
 
@@ -46,8 +46,8 @@ def _plain(found: object) -> float | dict[str, float] | Failure:
         if isinstance(found, Mapping):
             return {str(name): float(value) for name, value in found.items()}
         return float(found)  # type: ignore[arg-type]  # a foreign evaluator may return anything
-    except (TypeError, ValueError):
-        return Failure(f"the evaluator returned {found!r:.100}, expected a number", "not finite")
+    except Exception:  # whatever the value's own code raises
+        return Failure(f"the evaluator returned {shown(found)}, expected a number", "not finite")
 
 
 def error_reply(error: SDKError) -> Reply:

@@ -96,7 +96,8 @@ def run_search(
         clock: seconds.
 
     Raises:
-        UsageError: names of objectives, constraints and budgets do not fit each other, or a cost is none.
+        UsageError: names of objectives, constraints and budgets do not fit each other, a cost is none, or
+            ``evaluate`` cannot be called or returns no values for several networks.
         SpaceError: ``space`` lacks what every space has.
         InfeasibleBudgetError: no network meets the budgets; the nearest feasible value is named.
         RunError: the archive was made with other inputs, or every evaluation fails.

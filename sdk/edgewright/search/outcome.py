@@ -8,7 +8,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from edgewright.errors import SDKError
+from edgewright.errors import SDKError, UsageError
 from edgewright.search.config import Answer, Evaluator, Failure, Outcome
 from edgewright.spaces.architecture import IntArray
 
@@ -31,13 +31,14 @@ def answers(
         clock: seconds.
 
     Raises:
+        UsageError: the evaluator cannot be called, or returned no values for several networks.
         SDKError: the evaluator raised one, which concerns more than one network.
     """
     left = list(range(len(X)))
     while left:
         given, start = tuple(left), clock()
         try:
-            for found in _as_many(evaluate(X[left]), len(given)):
+            for found in _as_many(_called(evaluate, X[left]), len(given)):
                 answer = (
                     replace(found, row=_row(found, given, left))
                     if isinstance(found, Answer)
@@ -54,6 +55,19 @@ def answers(
         except Exception as error:  # any fault of a user's evaluator concerns one network only
             failure = raised(error)
         yield Answer(left.pop(0), failure, clock() - start, HERE), failure
+
+
+def _called(evaluate: Evaluator, X: IntArray) -> Iterable[Outcome | Answer]:
+    """Return what an evaluator returned. Raises ``UsageError`` where no call of it can go better."""
+    found: object = evaluate(X) if callable(evaluate) else evaluate
+    one = isinstance(found, str | bytes | Mapping) or (isinstance(found, np.ndarray) and found.ndim == 0)
+    if not callable(evaluate) or one or not isinstance(found, Iterable):
+        raise UsageError(
+            f"the evaluator of {len(X)} networks {'returned' if callable(evaluate) else 'is'} {shown(found)}, "
+            "expected an outcome for each; make one of what evaluates one network by "
+            "edgewright.evaluation.one_by_one"
+        )
+    return found
 
 
 def _as_many(found: Iterable[Outcome | Answer], n: int) -> Iterable[Outcome | Answer]:
@@ -76,7 +90,16 @@ def _row(answer: Answer, given: Sequence[int], left: Sequence[int]) -> int:
 
 def raised(error: Exception) -> Failure:
     """Return the failure of an evaluation that raised ``error``."""
-    return Failure(f"{type(error).__name__}: {error}".splitlines()[0][:300])
+    text = f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
+    return Failure(text.splitlines()[0][:300])
+
+
+def shown(value: object) -> str:
+    """Return a value of anybody's as it is quoted: in a line, and not all of a long one."""
+    try:
+        return " ".join(f"{value!r:.400}".split())[:100]
+    except Exception:  # a number of thousands of digits has no text, nor has what its own code refuses
+        return f"an object of type {type(value).__name__}"
 
 
 def checked(outcome: object, names: Sequence[str]) -> tuple[float, ...] | Failure:
@@ -99,7 +122,7 @@ def checked(outcome: object, names: Sequence[str]) -> tuple[float, ...] | Failur
         values = [outcome[name] for name in names]
     elif len(names) > 1:
         return Failure(
-            f"the evaluator returned {outcome!r:.100}, expected {', '.join(names)} by name", "not finite"
+            f"the evaluator returned {shown(outcome)}, expected {', '.join(names)} by name", "not finite"
         )
     else:
         values = [outcome]
@@ -111,8 +134,8 @@ def checked(outcome: object, names: Sequence[str]) -> tuple[float, ...] | Failur
 def _number(value: object, name: str) -> float | Failure:
     try:
         number = float(value)  # type: ignore[arg-type]  # a foreign evaluator may return anything
-    except (TypeError, ValueError):
-        return Failure(f"the evaluator returned {value!r:.100}, expected a number", "not finite")
+    except Exception:  # whatever the value's own code raises; it is the network's that it was returned for
+        return Failure(f"the evaluator returned {shown(value)}, expected a number", "not finite")
     if not math.isfinite(number):
         return Failure(f"the evaluator returned {number}, expected a finite {name}", "not finite")
     if number < 0:
