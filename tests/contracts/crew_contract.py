@@ -146,15 +146,20 @@ class CrewContract:
             list(crew("cannot_load")(rows(1)))
         with pytest.raises(UsageError, match="name a function that every worker can import"):
             list(crew("no_such_function")(rows(1)))
+        with pytest.raises(UsageError, match="ValueError: weights.bin has 3 tensors"):
+            list(crew("refuses", how="raises")(rows(1)))
 
     def test_workers_that_never_get_ready_end_the_search(self, crew):
         with pytest.raises(RunError, match=r"3 workers in a row ended before they were ready.*--workers"):
             list(crew("dies_while_it_loads")(rows(1, 2, 3)))
+        with pytest.raises(RunError, match=r"3 workers in a row.*MemoryError.*--workers"):
+            list(crew("refuses", how="memory")(rows(1, 2, 3)))
 
     @pytest.mark.parametrize(
         ("options", "named"),
         [
             ({"n_workers": 0}, "at least 1 worker"),
+            ({"n_workers": "2"}, "whole number.*at least 1 worker, got '2'"),
             ({"time_limit_s": -1.0}, "time limit"),
             ({"time_limit_s": float("nan")}, "time limit"),
         ],

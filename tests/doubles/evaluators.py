@@ -122,3 +122,12 @@ def hangs_once(notes):
         return 1.0 / (1 + int(x[0]))
 
     return evaluate
+
+
+def refuses(how):
+    """A factory that makes nothing, and not because of memory."""
+    if how == "raises":
+        raise ValueError("weights.bin has 3 tensors\nand a second line")
+    if how == "memory":
+        raise MemoryError
+    return None

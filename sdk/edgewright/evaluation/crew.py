@@ -81,8 +81,11 @@ def require_crew(n_workers: int, time_limit_s: float | None) -> None:
         n_workers: at most.
         time_limit_s: as :class:`Crew` takes it.
     """
-    if n_workers < 1:
-        raise UsageError(f"an evaluation needs at least 1 worker, got {n_workers}; give --workers 1")
+    if not isinstance(n_workers, int) or n_workers < 1:
+        raise UsageError(
+            f"an evaluation needs a whole number of workers, at least 1 worker, got {n_workers!r}; give "
+            "--workers 1"
+        )
     require_time_limit(time_limit_s)
 
 
