@@ -14,6 +14,7 @@ from doubles.archives import rows
 from doubles.command import SDK
 from doubles.tiny_chain import BUDGET, EVALUATIONS
 
+from edgewright.evaluation import Attention, crew
 from edgewright.pipeline.run import RunFolder
 from edgewright.search.archive import Archive
 from edgewright.supernet import weights
@@ -112,6 +113,22 @@ def test_by_default_a_worker_that_is_killed_changes_nothing(chain, trained_only,
     assert rows(archive(trained_only), tries=False) == rows(undisturbed, tries=False)
     with Archive.read(undisturbed) as opened:
         assert not any("this process" in row.worker for row in opened.evaluations)
+
+
+@pytest.mark.parametrize("as_json", [False, True], ids=["lines", "json"])
+def test_an_evaluation_that_takes_long_is_told_of_on_stderr(chain, own_run, edgewright, monkeypatch, as_json):
+    monkeypatch.setattr(crew, "USUAL_ATTENTION", Attention(factor=0.0, floor_s=0.0, first_s=0.0))
+    found = edgewright(
+        *("search", "--run", own_run, "--budget", BUDGET, "--evaluations", EVALUATIONS + 4, "--no-verify"),
+        *("--tables", chain.tables, "--workers", "2", *(["--json"] if as_json else [])),
+    )
+    assert found.status == 0, found
+    told = [line for line in found.err.splitlines() if "has been at one network for 0 s" in line]
+    assert 1 <= len(told) <= 4, found
+    assert all(line.startswith("process ") and "--time-limit SECONDS" in line for line in told)
+    events = [line for line in found.out.splitlines() if '"event": "slow"' in line]
+    assert len(events) == (len(told) if as_json else 0)
+    assert all('"limit_s": 900.0' in line and '"longest_s": ' in line for line in events)
 
 
 def test_a_finished_search_starts_no_worker(chain, own_run, edgewright, monkeypatch):

@@ -13,7 +13,7 @@ from doubles.evaluators import SPACE
 from doubles.search_problems import SyntheticProblem
 
 from edgewright.errors import DataError, RunError, UsageError
-from edgewright.evaluation import Patience
+from edgewright.evaluation import Attention, Patience
 from edgewright.evaluation.limit import TimeLimit
 from edgewright.search import Failure
 
@@ -109,6 +109,20 @@ class CrewContract:
         assert "the longest of 3 others" in found[0].outcome.reason
         assert "--time-limit" in found[0].outcome.reason
         assert found[0].seconds < 30.0, "not what is waited for the first"
+
+    def test_what_takes_long_is_told_of_once_and_goes_on(self, crew, tmp_path):
+        workers = crew("troubled", notes=str(tmp_path), time_limit_s=4.0)
+        told = []
+        workers.on_slow = told.append
+        workers.attention = Attention(factor=2.0, floor_s=0.5, first_s=0.5)
+        found = by_row(workers(rows(3, 9, 10, 11)))
+        (slow,) = told
+        assert slow.x == (3,)
+        assert slow.worker == found[0].worker
+        assert 0.5 < slow.seconds < found[0].seconds
+        assert slow.limit_s == 4.0
+        assert slow.longest_s is not None
+        assert found[0].outcome.kind == "hung", "it was not given up for being slow"
 
     def test_workers_may_get_ready_before_there_is_work(self, crew, tmp_path):
         workers = crew("troubled", notes=str(tmp_path))

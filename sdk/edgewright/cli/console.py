@@ -99,8 +99,11 @@ class Console:
 
     def say(self, text: str) -> None:
         """Tell one line on stderr; nothing under ``--json``."""
-        if self.as_json:
-            return
+        if not self.as_json:
+            self.warn(text)
+
+    def warn(self, text: str) -> None:
+        """Tell one line on stderr, under ``--json`` too: what somebody may want to act on at once."""
         if (shown := self._view or self._live) is not None:
             shown.console.print(text, markup=False, highlight=False)
         else:

@@ -13,6 +13,7 @@ from rich.markup import escape
 from rich.text import Text
 
 from edgewright.cli.console import Console
+from edgewright.evaluation import Slow
 from edgewright.pipeline.watch import SearchState, SearchWatcher, TaskWatcher
 from edgewright.search.budget import ERRORS, format_cost
 from edgewright.search.config import IterationReport
@@ -75,6 +76,11 @@ class JsonLines:
         """Print the report."""
         self._console.event("iteration", report.to_json())
 
+    def slow(self, slow: Slow) -> None:
+        """Print a line of JSON, and a warning for whoever reads stderr."""
+        self._console.event("slow", slow.to_json())
+        self._console.warn(slow.text())
+
 
 class LiveView:
     """Shows front, hypervolume, surrogate and what is left, drawn anew twice a second.
@@ -100,6 +106,10 @@ class LiveView:
 
     def iterated(self, report: IterationReport) -> None:
         """Do nothing, likewise."""
+
+    def slow(self, slow: Slow) -> None:
+        """Tell it in a line that stays above the view."""
+        self._console.say(slow.text())
 
 
 class Frame:

@@ -5,15 +5,18 @@ from edgewright.evaluation.limit import Patience
 from edgewright.evaluation.pool import ProcessPool
 from edgewright.evaluation.ray_cluster import RayCluster, require_cluster
 from edgewright.evaluation.serial import one_by_one
+from edgewright.evaluation.slow import Attention, Slow
 from edgewright.evaluation.spec import EvaluateOne, EvaluatorSpec
 
 __all__ = [
+    "Attention",
     "Crew",
     "EvaluateOne",
     "EvaluatorSpec",
     "Patience",
     "ProcessPool",
     "RayCluster",
+    "Slow",
     "one_by_one",
     "require_cluster",
     "require_crew",

@@ -6,7 +6,8 @@
 3. A worker that is lost is replaced and its network tried once more, at the end of its batch, where it
    has the machine to itself: memory that ran out among many may do for one. Then it is quarantined.
 4. A network that is at work for longer than the time limit (:mod:`edgewright.evaluation.limit`) is
-   quarantined and its worker replaced.
+   quarantined and its worker replaced. Long before that, whoever watches hears of it once
+   (:mod:`edgewright.evaluation.slow`).
 
 Which worker a network meets changes nothing but who did it: the archive is that of one worker.
 """
@@ -26,6 +27,7 @@ import numpy as np
 from edgewright.errors import RunError, UsageError
 from edgewright.evaluation.limit import USUAL, Patience, TimeLimit, require_time_limit
 from edgewright.evaluation.reply import Reply, outcome_of, require_no_error
+from edgewright.evaluation.slow import USUAL_ATTENTION, Slow, log
 from edgewright.search.config import Answer, Failure
 from edgewright.spaces.architecture import FloatArray, IntArray
 
@@ -48,6 +50,7 @@ class Worker:
         ready: whether it has loaded what it needs.
         row: that it evaluates; None where it is idle.
         busy_s: so far, at this row.
+        told: whether it was said that this takes long.
     """
 
     slot: int
@@ -55,6 +58,7 @@ class Worker:
     ready: bool = False
     row: int | None = None
     busy_s: float = 0.0
+    told: bool = False
 
 
 W = TypeVar("W", bound=Worker)
@@ -110,6 +114,10 @@ class Crew(ABC, Generic[W]):
 
     Raises:
         UsageError: a number below its least value.
+
+    Attributes:
+        on_slow: hears once of each evaluation that takes far longer than the others; logged unless set.
+        attention: what far longer is.
     """
 
     #: Whether workers share one machine's memory.
@@ -128,6 +136,8 @@ class Crew(ABC, Generic[W]):
         self.effort = effort
         self.limit = TimeLimit(time_limit_s, patience)
         self.workers: dict[int, W] = {}  # by slot
+        self.on_slow: Callable[[Slow], None] = log
+        self.attention = USUAL_ATTENTION
         self._start_losses = 0
         self._starting_s = 0.0
 
@@ -170,7 +180,7 @@ class Crew(ABC, Generic[W]):
                     event = self._next(0.0) if left and heard < len(self.workers) else None
                 now = time.monotonic()
                 # A gap is this process being stopped, or its caller busy: no worker's fault.
-                for answer in self._pass(min(now - last, 4 * TICK_S), tries):
+                for answer in self._pass(min(now - last, 4 * TICK_S), X, tries):
                     left -= 1
                     yield answer
                 last = now
@@ -201,7 +211,7 @@ class Crew(ABC, Generic[W]):
         self._hire_for(len(waiting) + len(self._busy()))
         for worker in self.workers.values():
             if worker.ready and worker.row is None and waiting and self._may_begin(waiting[0], tries):
-                worker.row, worker.busy_s = waiting.popleft(), 0.0
+                worker.row, worker.busy_s, worker.told = waiting.popleft(), 0.0, False
                 tries[worker.row] += 1
                 self._ask(worker, [int(v) for v in X[worker.row]])
 
@@ -250,8 +260,8 @@ class Crew(ABC, Generic[W]):
                 "fewer need less memory: give a smaller --workers"
             )
 
-    def _pass(self, seconds: float, tries: list[int]) -> Iterator[Answer]:
-        """Let time pass; quarantine what is beyond the limit."""
+    def _pass(self, seconds: float, X: IntArray, tries: list[int]) -> Iterator[Answer]:
+        """Let time pass; quarantine what is beyond the limit, and tell of what takes long."""
         for worker in self._busy():
             worker.busy_s += seconds
             row = worker.row
@@ -259,12 +269,21 @@ class Crew(ABC, Generic[W]):
                 self._dismiss(worker)
                 failure = Failure(self.limit.reason(), "hung")
                 yield Answer(row, failure, worker.busy_s, worker.name, tries[row])
+            elif row is not None and not worker.told:
+                self._tell_if_slow(worker, X[row])
         if any(worker.ready for worker in self.workers.values()):
             self._starting_s = 0.0
         else:
             self._starting_s += seconds
         if self._starting_s > MAX_START_S:
             raise RunError(f"no worker was ready after {MAX_START_S:g} s; {self._start_advice()}")
+
+    def _tell_if_slow(self, worker: W, x: IntArray) -> None:
+        longest_s = self.limit.longest_s
+        worker.told = worker.busy_s > self.attention.seconds(longest_s)
+        if worker.told:
+            network = tuple(int(v) for v in x)
+            self.on_slow(Slow(worker.name, network, worker.busy_s, longest_s, self.limit.seconds))
 
     def _dismiss(self, worker: W) -> None:
         """Forget a worker and end it, whatever it does."""

@@ -66,6 +66,11 @@ class TimeLimit:
         self._longest_s = max(self._longest_s, seconds)
 
     @property
+    def longest_s(self) -> float | None:
+        """Of those that came to an end; None before the first."""
+        return self._longest_s if self._n else None
+
+    @property
     def seconds(self) -> float:
         """What an evaluation may take now; infinite where there is no limit."""
         if self.given_s is not None:

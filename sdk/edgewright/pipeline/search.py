@@ -217,6 +217,9 @@ def search_run(
     ):
         config = _config(archive, options)
         _tell_versions(archive, progress)
+        watching = watcher or TaskWatcher(progress)
+        if isinstance(evaluate, Crew) and (watcher is not None or progress is not SILENT):
+            evaluate.on_slow = watching.slow
 
         def on_start() -> None:
             if isinstance(evaluate, Crew):  # they load what they need while the first networks are chosen
@@ -224,7 +227,7 @@ def search_run(
             write_json(target / "search.json", problem.to_json(options))
 
         result = _watched(
-            watcher or TaskWatcher(progress),
+            watching,
             archive,
             config,
             partial(

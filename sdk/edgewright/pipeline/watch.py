@@ -10,6 +10,7 @@ from typing import Any, Protocol
 
 import numpy as np
 
+from edgewright.evaluation import Slow
 from edgewright.pipeline.progress import SILENT, Progress
 from edgewright.search.archive import Evaluation
 from edgewright.search.config import IterationReport
@@ -126,6 +127,10 @@ class SearchWatcher(Protocol):
         """Hear of a finished iteration."""
         ...
 
+    def slow(self, slow: Slow) -> None:
+        """Hear, once, of an evaluation that takes far longer than the others did."""
+        ...
+
 
 class TaskWatcher:
     """A search as one task of a progress; the default of :func:`edgewright.search_run`.
@@ -156,3 +161,7 @@ class TaskWatcher:
         found = report.tau if report.recent is None else report.recent["tau"]
         tau = "" if found is None else f", surrogate tau {found:.2f}"
         self._note = f"hypervolume {report.hypervolume:.3f}{tau}"
+
+    def slow(self, slow: Slow) -> None:
+        """Tell it in a line that stays."""
+        self._progress.say(slow.text())
