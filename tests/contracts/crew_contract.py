@@ -160,7 +160,7 @@ class CrewContract:
             list(crew("cannot_load")(rows(1)))
         with pytest.raises(UsageError, match="name a function that every worker can import"):
             list(crew("no_such_function")(rows(1)))
-        with pytest.raises(UsageError, match="ValueError: weights.bin has 3 tensors"):
+        with pytest.raises(UsageError, match=r"ValueError: weights\.bin has 3 tensors"):
             list(crew("refuses", how="raises")(rows(1)))
 
     def test_workers_that_never_get_ready_end_the_search(self, crew):

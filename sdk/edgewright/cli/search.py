@@ -51,7 +51,8 @@ def search(
     On a terminal, a view shows the front, the hypervolume, how well the surrogate ranks, and what is
     left. With --json, stdout has one line of JSON for each iteration as it ends, "event": "iteration"
     (hypervolume, tau, spearman, rmse, predicted, seconds ...), and the result as its last line,
-    "event": "result"; an error's last line has "error" and "exit_code" instead.
+    "event": "result"; an error's last line has "error" and "exit_code" instead. An evaluation that takes
+    far longer than the others is told of once: on stderr, with --json also as "event": "slow".
     """
     from edgewright.pipeline.search import SearchOptions
 

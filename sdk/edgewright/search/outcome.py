@@ -62,10 +62,10 @@ def _called(evaluate: Evaluator, X: IntArray) -> Iterable[Outcome | Answer]:
     found: object = evaluate(X) if callable(evaluate) else evaluate
     one = isinstance(found, str | bytes | Mapping) or (isinstance(found, np.ndarray) and found.ndim == 0)
     if not callable(evaluate) or one or not isinstance(found, Iterable):
+        did = "returned" if callable(evaluate) else "is"
         raise UsageError(
-            f"the evaluator of {len(X)} networks {'returned' if callable(evaluate) else 'is'} {shown(found)}, "
-            "expected an outcome for each; make one of what evaluates one network by "
-            "edgewright.evaluation.one_by_one"
+            f"the evaluator of {len(X)} networks {did} {shown(found)}, expected an outcome for "
+            "each; make one of what evaluates one network by edgewright.evaluation.one_by_one"
         )
     return found
 
