@@ -1,27 +1,16 @@
 import importlib
 import json
 import os
-import subprocess
-import sys
+from functools import partial
 from pathlib import Path
 
 import pytest
-from doubles.cells import write_cells
+from doubles import benchmark
 
 ROOT = Path(__file__).parents[2]
 BENCH = ROOT / "benchmarks" / "bench_accuracy_predictor.py"
 DATA = Path(os.environ.get("EDGEWRIGHT_DATA", ROOT.parent / "shared" / "data"))
-
-
-def run(*arguments):
-    return subprocess.run(
-        [sys.executable, str(BENCH), *map(str, arguments)], capture_output=True, text=True, check=False
-    )
-
-
-@pytest.fixture(scope="module")
-def cells(tmp_path_factory):
-    return write_cells(tmp_path_factory.mktemp("cells") / "cells.npz")
+run = partial(benchmark.run, BENCH)
 
 
 def test_it_learns_from_few_accuracies_of_any_file_and_ends_with_one_json_object(cells, tmp_path):

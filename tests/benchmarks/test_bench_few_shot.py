@@ -1,21 +1,16 @@
 import json
 import os
-import subprocess
-import sys
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 import pytest
+from doubles import benchmark
 
 ROOT = Path(__file__).parents[2]
 BENCH = ROOT / "benchmarks" / "bench_few_shot.py"
 DATA = Path(os.environ.get("EDGEWRIGHT_DATA", ROOT.parent / "shared" / "data")) / "nb201_devices.npz"
-
-
-def run(*arguments):
-    return subprocess.run(
-        [sys.executable, str(BENCH), *map(str, arguments)], capture_output=True, text=True, check=False
-    )
+run = partial(benchmark.run, BENCH)
 
 
 def cells(path, n=1000, devices=("a", "b", "c", "d")):

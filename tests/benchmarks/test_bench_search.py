@@ -3,28 +3,19 @@ import json
 import os
 import subprocess
 import sys
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 import pytest
-from doubles.cells import write_cells
+from doubles import benchmark
 
 from edgewright.search.problems import KnownFront
 
 ROOT = Path(__file__).parents[2]
 BENCH = ROOT / "benchmarks" / "bench_search.py"
 DATA = Path(os.environ.get("EDGEWRIGHT_DATA", ROOT.parent / "shared" / "data"))
-
-
-def run(*arguments):
-    return subprocess.run(
-        [sys.executable, str(BENCH), *map(str, arguments)], capture_output=True, text=True, check=False
-    )
-
-
-@pytest.fixture(scope="module")
-def cells(tmp_path_factory):
-    return write_cells(tmp_path_factory.mktemp("cells") / "cells.npz")
+run = partial(benchmark.run, BENCH)
 
 
 def of(cells):

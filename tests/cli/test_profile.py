@@ -1,14 +1,7 @@
 import json
-import shutil
 
 import pytest
 from doubles.tiny_chain import DEVICES, SPACE, contents
-
-
-@pytest.fixture
-def tables(chain, tmp_path):
-    """A copy of the tables that a test may change."""
-    return shutil.copytree(chain.tables, tmp_path / "tables")
 
 
 @pytest.fixture

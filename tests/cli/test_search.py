@@ -3,9 +3,9 @@ import re
 import shutil
 
 import pytest
+from doubles.signed import rewrite
 from doubles.tiny_chain import BUDGET, EVALUATIONS, contents
 
-from edgewright.files import digest_of
 from edgewright.search.archive import Archive
 from edgewright.search.design import DESIGNS
 from edgewright.search.infill import INFILLS
@@ -25,11 +25,6 @@ def search(edgewright, chain, trained_only):
         return edgewright("search", "--run", trained_only, *tables, *arguments)
 
     return command
-
-
-@pytest.fixture
-def tables(chain, tmp_path):
-    return shutil.copytree(chain.tables, tmp_path / "tables")
 
 
 def rows(run, name="default"):
@@ -174,17 +169,10 @@ def test_a_search_of_other_inputs_is_left_alone(edgewright, chain, own_run):
 
 def test_a_table_measured_anew_makes_another_search(edgewright, chain, own_run, tables):
     path = tables / chain.table("cpu").relative_to(chain.tables)
-    sign(path, created_utc="2020-01-01T00:00:00Z")
+    rewrite(path, created_utc="2020-01-01T00:00:00Z")
     edgewright(
         *("search", "--run", own_run, "--tables", tables, "--evaluations", EVALUATIONS, "--budget", BUDGET)
     ).refusal(2, "tables was", told=1)
-
-
-def sign(table, **changes):
-    """Change keys of a table as if it had been measured so."""
-    data = json.loads(table.read_text()) | changes
-    data["digest"] = digest_of({key: value for key, value in data.items() if key != "digest"})
-    table.write_text(json.dumps(data))
 
 
 @pytest.mark.parametrize(
@@ -386,7 +374,7 @@ def test_a_damaged_archive_is_refused_and_kept(edgewright, chain, own_run):
 def test_a_table_of_another_machine_needs_to_be_allowed(search, chain, tables):
     path = tables / chain.table("cpu").relative_to(chain.tables)
     fingerprint = json.loads(path.read_text())["fingerprint"]
-    sign(path, fingerprint=fingerprint | {"cpu_model": "a Raspberry Pi"})
+    rewrite(path, fingerprint=fingerprint | {"cpu_model": "a Raspberry Pi"})
     asked = ("--tables", tables, "--budget", "cpu=50ms", "--evaluations", "1", "--no-verify", "--json")
     search(*asked).refusal(2, "another machine", "a Raspberry Pi", "edgewright profile", "--allow-foreign")
     assert search(*asked, "--allow-foreign").json()["n_evaluations"] == 1
@@ -394,18 +382,18 @@ def test_a_table_of_another_machine_needs_to_be_allowed(search, chain, tables):
 
 def test_a_table_of_another_device_or_threads_needs_to_be_allowed(search, chain, tables):
     path = tables / chain.table("cpu").relative_to(chain.tables)
-    sign(path, threads=4)
+    rewrite(path, threads=4)
     asked = ("--tables", tables, "--budget", "cpu=50ms", "--evaluations", "1", "--no-verify", "--json")
     search(*asked).refusal(2, "4 thread(s)", "asks for", "edgewright profile", "--allow-foreign")
     assert search(*asked, "--allow-foreign").json()["n_evaluations"] == 1
-    sign(path, threads=1, device="toaster")
+    rewrite(path, threads=1, device="toaster")
     search(*asked).refusal(2, "of toaster", "edgewright profile", "--allow-foreign")
 
 
 def test_a_table_of_another_runtime_or_precision_is_never_taken(search, chain, tables):
     cpu, litert = (tables / chain.table(device).relative_to(chain.tables) for device in ("cpu", "litert"))
     asked = ("--tables", tables, "--budget", "cpu=50ms", "--allow-foreign")
-    sign(cpu, precision="int8")
+    rewrite(cpu, precision="int8")
     search(*asked).refusal(2, "onnxruntime, int8", "edgewright profile local-cpu-onnxruntime")
     shutil.copyfile(litert, cpu)
     search(*asked).refusal(2, "through litert", "edgewright profile local-cpu-onnxruntime")
@@ -414,7 +402,7 @@ def test_a_table_of_another_runtime_or_precision_is_never_taken(search, chain, t
 def test_a_table_of_another_space_is_not_taken(search, chain, tables):
     path = tables / chain.table("cpu").relative_to(chain.tables)
     data = json.loads(path.read_text())
-    sign(path, entries=data["entries"][:-5])
+    rewrite(path, entries=data["entries"][:-5])
     search("--tables", tables, "--budget", "cpu=50ms").refusal(2, "lacks 5 of", "edgewright profile")
 
 

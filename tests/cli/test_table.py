@@ -2,9 +2,9 @@ import json
 import shutil
 
 import pytest
+from doubles.signed import rewrite
 from doubles.tiny_chain import SPACE
 
-from edgewright.files import digest_of
 from edgewright.latency.records import architecture_from_json
 
 
@@ -12,13 +12,6 @@ from edgewright.latency.records import architecture_from_json
 def table(chain, tmp_path):
     """A copy of a table that a test may change."""
     return shutil.copyfile(chain.table("cpu"), tmp_path / "table.json")
-
-
-def rewrite(table, **changes):
-    """Change keys of a table and sign it again, as if it had been measured so."""
-    data = json.loads(table.read_text()) | changes
-    data["digest"] = digest_of({key: value for key, value in data.items() if key != "digest"})
-    table.write_text(json.dumps(data))
 
 
 def test_show_says_what_was_measured_and_how_far_to_trust_it(edgewright, chain, table):

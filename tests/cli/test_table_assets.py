@@ -5,8 +5,8 @@ import shutil
 import pytest
 from doubles.fake_device import FakeDevice
 from doubles.lookup_tables import OFA_SPACE, fbnet_csv, ofa_yaml
+from doubles.signed import changed
 
-from edgewright.files import digest_of
 from edgewright.latency.predictor import LatencyPredictor
 from edgewright.latency.profiler import profile_space
 from edgewright.latency.table import LatencyTable
@@ -43,15 +43,6 @@ def blocks(tmp_path):
     path = tmp_path / "blocks.yaml"
     path.write_text(ofa_yaml(), "utf-8")
     return path
-
-
-def changed(path, to, change):
-    """Write a changed and newly signed copy of a table."""
-    data = json.loads(path.read_text("utf-8"))
-    change(data)
-    data["digest"] = digest_of({key: value for key, value in data.items() if key != "digest"})
-    to.write_text(json.dumps(data), "utf-8")
-    return to
 
 
 def slow_down(data):
@@ -143,7 +134,7 @@ def test_an_exported_table_imported_again_predicts_the_same(edgewright, made, tm
 
 
 def test_diff_tells_what_is_beyond_noise(edgewright, made, tmp_path):
-    slowed = changed(made / "16.json", tmp_path / "slow.json", slow_down)
+    slowed = changed(made / "16.json", slow_down, to=tmp_path / "slow.json")
     found = edgewright("table", "diff", made / "16.json", slowed, "--json").json()
     assert found["n_beyond_noise"] == 20
     assert len(found["changes"]) == found["n_common"]
@@ -168,7 +159,7 @@ def test_merge_makes_one_table_and_judges_it_anew(edgewright, made, tmp_path):
 
 def test_merge_refuses_what_contradicts_or_is_foreign(edgewright, made, tmp_path):
     out = tmp_path / "merged.json"
-    slowed = changed(made / "16.json", tmp_path / "slow.json", slow_down)
+    slowed = changed(made / "16.json", slow_down, to=tmp_path / "slow.json")
     merge = ("table", "merge", made / "16.json")
     edgewright(*merge, slowed, "--out", out).refusal(2, "contradict each other on 20", "--prefer newest")
     edgewright(*merge, slowed, "--out", out, "--prefer", "oldest").refusal(2, "--prefer knows newest")
@@ -176,7 +167,7 @@ def test_merge_refuses_what_contradicts_or_is_foreign(edgewright, made, tmp_path
     found = edgewright(*merge, slowed, "--out", out, "--prefer", "newest", "--json").json()
     assert found["n_newest"] == 20
     foreign = changed(
-        made / "32.json", tmp_path / "foreign.json", lambda d: d.update(runtime_version="ort 2")
+        made / "32.json", lambda d: d.update(runtime_version="ort 2"), to=tmp_path / "foreign.json"
     )
     edgewright(*merge, foreign, "--out", out, "--again").refusal(2, "ort 2", "not measured alike", "profile")
     edgewright(*merge, made / "16.json", "--out", out, "--again").refusal(2, "given twice")
@@ -224,7 +215,7 @@ def test_show_tells_what_is_doubtful(edgewright, made, tmp_path):
         operator = data["entries"].pop()["operator"]
         data["failures"].append({"operator": operator, "reason": "illegal instruction"})
 
-    path = changed(made / "16.json", tmp_path / "doubtful.json", spoil)
+    path = changed(made / "16.json", spoil, to=tmp_path / "doubtful.json")
     out = edgewright("table", "show", path).out
     assert "noisy operators (" in out
     assert "failed operators (1)" in out

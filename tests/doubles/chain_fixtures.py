@@ -13,6 +13,7 @@ from edgewright.latency.encoding_predictor import judged
 from edgewright.latency.predictor import LatencyPredictor
 from edgewright.latency.table import LatencyTable
 from edgewright.pipeline.table_energy import measure_energy_model
+from edgewright.pipeline.trained import TrainedRun
 
 
 @pytest.fixture(scope="session")
@@ -27,15 +28,6 @@ def chain(tmp_path_factory):
 
 
 @pytest.fixture(autouse=True)
-def one_thread():
-    """Small tensors gain nothing from more, and tests that run side by side lose much."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
-
-
-@pytest.fixture(autouse=True)
 def brisk(request):
     """Whatever a test measures, it measures briefly, unless it is slow for the sake of its figures."""
     if request.node.get_closest_marker("slow"):
@@ -45,10 +37,22 @@ def brisk(request):
         yield
 
 
+@pytest.fixture(scope="module")
+def trained(chain):
+    """The session's run in memory."""
+    return TrainedRun.open(chain.run)
+
+
 @pytest.fixture
 def own_run(chain, tmp_path):
     """A copy of the run that a test may change."""
     return shutil.copytree(chain.run, tmp_path / "run")
+
+
+@pytest.fixture
+def tables(chain, tmp_path):
+    """A copy of the tables that a test may change."""
+    return shutil.copytree(chain.tables, tmp_path / "tables")
 
 
 @pytest.fixture

@@ -1,23 +1,16 @@
-import json
 from dataclasses import replace
 
 import numpy as np
 import pytest
 from doubles.sensors import SENSOR, metered_device
+from doubles.signed import changed
 
 from edgewright.errors import ForeignTableError, TableError
-from edgewright.files import digest_of
 from edgewright.latency.encoding_predictor import EncodingPredictor
 from edgewright.latency.energy_model import EnergyModel, EnergyRecord, load_model
 from edgewright.latency.energy_run import measure_energies
 from edgewright.latency.model import LatencyModel, is_model, kind_of
 from edgewright.latency.transfer import plan_transfer
-from edgewright.spaces import find_space
-
-
-@pytest.fixture(scope="module")
-def space():
-    return find_space("mobilenetv3-small-image@16+24:4")
 
 
 @pytest.fixture(scope="module")
@@ -28,15 +21,6 @@ def saved(space, tmp_path_factory):
         target = metered_device(patch, folder / "root").target(space)
         model = measure_energies(space, target, plan, journal=folder / "j", visits=2)
     return model.save(folder / "cpu.energy.json")
-
-
-def changed(path, to, change, *, sign=True):
-    data = json.loads(path.read_text("utf-8"))
-    change(data)
-    if sign:
-        data["digest"] = digest_of({key: value for key, value in data.items() if key != "digest"})
-    to.write_text(json.dumps(data), "utf-8")
-    return to
 
 
 def visit(data):
@@ -60,7 +44,7 @@ def test_a_model_of_either_kind_is_known_by_its_file(saved, tmp_path):
     assert isinstance(load_model(saved.path), EnergyModel)
     with pytest.raises(TableError, match="is no latency model of schema 1"):
         LatencyModel.load(saved.path)
-    other = changed(saved.path, tmp_path / "l.json", lambda data: data.update(kind="latency model"))
+    other = changed(saved.path, lambda data: data.update(kind="latency model"), to=tmp_path / "l.json")
     with pytest.raises(TableError, match=r"is no energy model of schema 1.*edgewright table energy"):
         EnergyModel.load(other)
     assert kind_of(tmp_path) == kind_of(tmp_path / "none.json") == ""
@@ -86,7 +70,7 @@ def test_a_model_of_either_kind_is_known_by_its_file(saved, tmp_path):
     ],
 )
 def test_a_file_that_is_not_whole_is_named(saved, tmp_path, change, sign, said):
-    path = changed(saved.path, tmp_path / "bad.json", change, sign=sign)
+    path = changed(saved.path, change, sign=sign, to=tmp_path / "bad.json")
     with pytest.raises(TableError, match=said) as caught:
         EnergyModel.load(path)
     assert str(path) in str(caught.value)

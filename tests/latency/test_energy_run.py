@@ -11,18 +11,12 @@ from edgewright.latency.energy_run import VISITS, measure_energies
 from edgewright.latency.profiler import profile_space
 from edgewright.latency.target import ProfileConfig
 from edgewright.latency.transfer import plan_transfer
-from edgewright.spaces import find_space
 
 CONFIG = ProfileConfig(passes=1, rounds=3, n_fit=8, n_validate=4, max_repeats=0)
 
 
 class KilledError(BaseException):
     """Stands for the end of the process."""
-
-
-@pytest.fixture(scope="module")
-def space():
-    return find_space("mobilenetv3-small-image@16+24:4")
 
 
 @pytest.fixture(scope="module")

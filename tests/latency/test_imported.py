@@ -3,10 +3,10 @@ import json
 import numpy as np
 import pytest
 from doubles.lookup_tables import OFA_SPACE, fbnet_csv, ofa_yaml
+from doubles.signed import changed
 
 from edgewright.devices.probe import probe
 from edgewright.errors import ForeignTableError, TableError
-from edgewright.files import digest_of
 from edgewright.latency.imported import import_table, imported_from_json
 from edgewright.latency.predictor import LatencyPredictor
 from edgewright.latency.table import LatencyTable
@@ -18,14 +18,6 @@ def saved(tmp_path):
     source = tmp_path / "blocks.yaml"
     source.write_text(ofa_yaml(), "utf-8")
     return import_table(source, "phone", source="a test").save(tmp_path / "table.json")
-
-
-def edit(path, change, *, sign=True):
-    data = json.loads(path.read_text("utf-8"))
-    change(data)
-    if sign:
-        data["digest"] = digest_of({key: value for key, value in data.items() if key != "digest"})
-    path.write_text(json.dumps(data), "utf-8")
 
 
 def test_what_is_imported_says_so(saved):
@@ -92,16 +84,16 @@ def test_operators_of_no_space_cannot_be_searched(tmp_path):
     ],
 )
 def test_a_forged_import_is_refused_with_its_fault(saved, change, message):
-    edit(saved.path, change)
+    changed(saved.path, change)
     with pytest.raises(TableError, match=message) as caught:
         LatencyTable.load(saved.path)
     assert "`edgewright table import`" in str(caught.value)
 
 
 def test_a_hand_edited_import_is_noticed(saved):
-    edit(saved.path, lambda d: d["entries"][0].__setitem__("mean_ms", 0.5), sign=False)
+    changed(saved.path, lambda d: d["entries"][0].__setitem__("mean_ms", 0.5), sign=False)
     with pytest.raises(TableError, match="edited or damaged"):
         LatencyTable.load(saved.path)
-    edit(saved.path, lambda d: d["entries"][0].__setitem__("mean_ms", float("nan")), sign=False)
+    changed(saved.path, lambda d: d["entries"][0].__setitem__("mean_ms", float("nan")), sign=False)
     with pytest.raises(TableError, match="mean_ms"):
         LatencyTable.load(saved.path)

@@ -5,23 +5,17 @@ from pathlib import Path
 import numpy as np
 import pytest
 from doubles.fake_device import FakeDevice
+from doubles.signed import changed
 
 from edgewright.errors import ForeignTableError, TableError
-from edgewright.files import digest_of
 from edgewright.latency.encoding_predictor import EncodingPredictor
 from edgewright.latency.model import LatencyModel, is_model
 from edgewright.latency.profiler import profile_space
 from edgewright.latency.target import ProfileConfig
 from edgewright.latency.transfer import measure_transfer, plan_transfer
-from edgewright.spaces import find_space
 
 DATA = Path(__file__).parents[1] / "data"
 CONFIG = ProfileConfig(passes=1, rounds=3, n_fit=6, n_validate=4, max_repeats=0)
-
-
-@pytest.fixture(scope="module")
-def space():
-    return find_space("mobilenetv3-small-image@16+24:4")
 
 
 @pytest.fixture(scope="module")
@@ -31,15 +25,6 @@ def saved(space, tmp_path_factory):
     plan = plan_transfer(space, [table], n_samples=6, n_validate=4)
     model = measure_transfer(space, FakeDevice().target(space), plan, journal=folder / "j", config=CONFIG)
     return model.save(folder / "cpu.model.json")
-
-
-def changed(path, to, change, *, sign=True):
-    data = json.loads(path.read_text("utf-8"))
-    change(data)
-    if sign:
-        data["digest"] = digest_of({key: value for key, value in data.items() if key != "digest"})
-    to.write_text(json.dumps(data), "utf-8")
-    return to
 
 
 def test_a_saved_model_predicts_bit_for_bit_the_same(space, saved):
@@ -85,7 +70,7 @@ def test_the_summary_says_what_it_stands_on(saved):
     ],
 )
 def test_a_file_that_is_not_whole_is_named(saved, tmp_path, change, sign, said):
-    path = changed(saved.path, tmp_path / "bad.json", change, sign=sign)
+    path = changed(saved.path, change, sign=sign, to=tmp_path / "bad.json")
     with pytest.raises(TableError, match=said):
         LatencyModel.load(path)
 

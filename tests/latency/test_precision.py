@@ -1,24 +1,12 @@
 from dataclasses import replace
 
 import pytest
-from doubles.fake_device import FINGERPRINT, FakeDevice
-from doubles.fake_spaces import small_space
+from doubles.fake_device import FINGERPRINT
 
 from edgewright.errors import ForeignTableError, TableError
 from edgewright.latency.measure import Measurement
 from edgewright.latency.precision import Speedup, compare_precisions
-from edgewright.latency.profiler import profile_space
 from edgewright.latency.records import Anchor, Entry
-from edgewright.latency.target import ProfileConfig
-
-CONFIG = ProfileConfig(passes=1, rounds=2, n_fit=6, n_validate=6)
-
-
-@pytest.fixture(scope="module")
-def table(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("profile")
-    device, space = FakeDevice(), small_space()
-    return profile_space(space, device.target(space), journal=folder / "j", config=CONFIG)
 
 
 def times(measurement, factor, before=0.0):

@@ -3,42 +3,23 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from doubles.fake_device import FINGERPRINT, FakeDevice
+from doubles.fake_device import FINGERPRINT
 from doubles.fake_spaces import small_space
+from doubles.signed import changed
 
 from edgewright.backends.cross_check import CrossCheck
 from edgewright.errors import ForeignTableError, MissingEntryError, TableError
-from edgewright.files import digest_of
 from edgewright.latency.cross_check import NetworkCrossCheck
-from edgewright.latency.profiler import profile_space
 from edgewright.latency.records import Failure
 from edgewright.latency.table import LatencyTable
-from edgewright.latency.target import ProfileConfig
 from edgewright.spaces.operator import with_leads
 
-CONFIG = ProfileConfig(passes=1, rounds=2, n_fit=6, n_validate=6)
 DATA = Path(__file__).parents[1] / "data"
-
-
-@pytest.fixture(scope="module")
-def table(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("profile")
-    device, space = FakeDevice(), small_space()
-    return profile_space(space, device.target(space), journal=folder / "j", config=CONFIG)
 
 
 @pytest.fixture
 def saved(table, tmp_path):
     return table.save(tmp_path / "table.json").path
-
-
-def edit(path, change, *, sign=True):
-    """Change a table's JSON; with ``sign`` give it a digest that matches, as a forger would."""
-    data = json.loads(path.read_text("utf-8"))
-    change(data)
-    if sign:
-        data["digest"] = digest_of({key: value for key, value in data.items() if key != "digest"})
-    path.write_text(json.dumps(data), "utf-8")
 
 
 def test_a_saved_table_is_read_back_whole(table, saved):
@@ -135,13 +116,13 @@ def test_a_truncated_table_is_one_line(saved, kept):
 
 
 def test_a_hand_edited_sample_is_noticed(saved):
-    edit(saved, lambda data: data["entries"][3]["warm"]["samples_ms"].__setitem__(0, 0.123), sign=False)
+    changed(saved, lambda data: data["entries"][3]["warm"]["samples_ms"].__setitem__(0, 0.123), sign=False)
     with pytest.raises(TableError, match="edited or damaged"):
         LatencyTable.load(saved)
 
 
 def test_nan_is_refused(saved):
-    edit(saved, lambda d: d["entries"][3]["warm"]["samples_ms"].__setitem__(0, float("nan")), sign=False)
+    changed(saved, lambda d: d["entries"][3]["warm"]["samples_ms"].__setitem__(0, float("nan")), sign=False)
     with pytest.raises(TableError, match="NaN or infinite"):
         LatencyTable.load(saved)
 
@@ -181,7 +162,7 @@ def test_nan_is_refused(saved):
     ],
 )
 def test_a_forged_table_is_refused_with_its_fault(saved, change, message):
-    edit(saved, change)
+    changed(saved, change)
     with pytest.raises(TableError, match=message) as caught:
         LatencyTable.load(saved)
     assert "measure it again" in str(caught.value)
@@ -192,7 +173,7 @@ def test_every_fault_is_named_at_once(saved):
         data["entries"][0]["warm"]["samples_ms"][0] = -1.0
         data["entries"][2]["cold"]["samples_ms"] = []
 
-    edit(saved, spoil)
+    changed(saved, spoil)
     with pytest.raises(TableError, match=r"entry 0: .*entry 2: "):
         LatencyTable.load(saved)
 

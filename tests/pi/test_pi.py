@@ -4,11 +4,11 @@ import os
 import signal
 import threading
 import time
-from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 from doubles.fake_device import FakeDevice
+from doubles.listener import Listener
 from pi.conftest import SPACE
 
 from edgewright.errors import (
@@ -24,7 +24,6 @@ from edgewright.pipeline import bench
 from edgewright.pipeline.device_costs import latency_cost
 from edgewright.pipeline.devices import check_device, device_parity, prepare_device, probe_device
 from edgewright.pipeline.profile import profile_device
-from edgewright.pipeline.progress import Silent
 from edgewright.pipeline.table_device import require_its_device
 from edgewright.pipeline.table_show import validate_table
 from edgewright.pipeline.table_transfer import transfer_table
@@ -36,23 +35,17 @@ CONFIG = ProfileConfig(
 )
 
 
-class Watch(Silent):
+class Watch(Listener):
     """A progress that does something once so much is measured, and keeps what it is told."""
 
     def __init__(self, **actions):
+        super().__init__()
         self.due = sorted((int(key.removeprefix("at_")), action) for key, action in actions.items())
-        self.said = []
-
-    @contextmanager
-    def task(self, description, total=None):
-        yield self
 
     def update(self, done, total=None, note=""):
+        super().update(done, total, note)
         if self.due and done >= self.due[0][0]:
             self.due.pop(0)[1]()
-
-    def say(self, text):
-        self.said.append(text)
 
 
 def cut_links(rig):

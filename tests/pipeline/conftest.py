@@ -6,12 +6,13 @@ from doubles.chain_fixtures import (  # noqa: F401
     brisk,
     chain,
     energy_tables,
-    one_thread,
     own_run,
     powered,
+    trained,
     trained_only,
 )
 from doubles.ssh_fixtures import bare_python, device, device_at  # noqa: F401
+from doubles.torch_fixtures import one_thread  # noqa: F401
 
 
 @pytest.fixture

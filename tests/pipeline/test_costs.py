@@ -1,5 +1,4 @@
 import numpy as np
-import pytest
 
 from edgewright.pipeline.costs import macs, params
 from edgewright.spaces import find_space
@@ -8,12 +7,8 @@ from edgewright.supernet.plain import network_from_architecture
 SPACE = find_space("mobilenetv3-small-image@16+24", n_classes=7)
 
 
-@pytest.fixture
-def encodings():
-    return SPACE.sample(np.random.default_rng(1), 6)
-
-
-def test_params_are_those_of_the_module(encodings):
+def test_params_are_those_of_the_module():
+    encodings = SPACE.sample(np.random.default_rng(1), 6)
     found = params(SPACE)(encodings)
     for x, n in zip(encodings, found, strict=True):
         network = network_from_architecture(SPACE, SPACE.decode(x))

@@ -1,8 +1,8 @@
 import json
-from contextlib import contextmanager
 
 import pytest
 from doubles.fake_spaces import small_space
+from doubles.listener import Listener
 from doubles.ssh_device import JsonExporter, write_runtime
 
 from edgewright.errors import ForeignTableError, TableError
@@ -20,23 +20,6 @@ SPACE = WIDER.restrict([8])
 CONFIG = ProfileConfig(
     passes=1, rounds=2, segment=4, warm_ms=0.0, n_fit=3, n_validate=1, network_samples=1, max_repeats=0
 )
-
-
-class Listener:
-    """A progress that remembers what was said."""
-
-    def __init__(self):
-        self.said = []
-
-    @contextmanager
-    def task(self, description, total=None):
-        yield self
-
-    def update(self, done, total=None, note=""):
-        pass
-
-    def say(self, text):
-        self.said.append(text)
 
 
 @pytest.fixture

@@ -14,15 +14,9 @@ from edgewright.files import file_digest
 from edgewright.pipeline import evaluator
 from edgewright.pipeline.evaluator import SubnetError, evaluator_of, load_subnet_error
 from edgewright.pipeline.search import SearchOptions, search_run
-from edgewright.pipeline.trained import TrainedRun
 from edgewright.pipeline.workers import cpus, usual_workers
 from edgewright.search.archive import Archive
 from edgewright.training.attack import Attack, adversarial_error
-
-
-@pytest.fixture(scope="module")
-def trained(chain):
-    return TrainedRun.open(chain.run)
 
 
 def sample(space, n):

@@ -2,9 +2,9 @@ import json
 from pathlib import Path
 
 import pytest
+from doubles.signed import changed
 from doubles.tiny_chain import EVALUATIONS, TRAINING
 
-from edgewright.files import digest_of
 from edgewright.pipeline.report import gather, write_report
 from edgewright.pipeline.table_transfer import transfer_table
 from edgewright.report.page import render
@@ -82,10 +82,11 @@ def test_a_latency_model_stands_among_the_tables(own_run, chain, tmp_path):
 
 def test_a_table_of_a_device_elsewhere_is_not_foreign(own_run, chain, tmp_path):
     path = own_run / "searches" / "default" / "search.json"
-    table = json.loads(chain.table("cpu").read_text())
-    table["fingerprint"]["cpu_model"] = "a Raspberry Pi"
-    moved = tmp_path / "table.json"
-    moved.write_text(json.dumps(table | {"digest": digest_of({k: table[k] for k in table if k != "digest"})}))
+    moved = changed(
+        chain.table("cpu"),
+        lambda table: table["fingerprint"].update(cpu_model="a Raspberry Pi"),
+        to=tmp_path / "table.json",
+    )
     asked = json.loads(path.read_text())
     asked["devices"]["cpu"]["table"] = str(moved)
     path.write_text(json.dumps(asked))

@@ -2,35 +2,13 @@ import json
 from dataclasses import replace
 
 import pytest
+from doubles.listener import Listener
 from doubles.tiny_chain import SPACE, TRAINING
 
 from edgewright.errors import OutputExistsError, RunError
 from edgewright.files import file_digest
 from edgewright.pipeline.lock import exclusive
 from edgewright.pipeline.train import train_run
-
-
-class Listener:
-    """Remembers what it was told."""
-
-    def __init__(self):
-        self.tasks, self.updates = [], []
-
-    def task(self, description, total=None):
-        from contextlib import contextmanager
-
-        @contextmanager
-        def opened():
-            self.tasks.append(description)
-            yield self
-
-        return opened()
-
-    def update(self, done, total=None, note=""):
-        self.updates.append((done, note))
-
-    def say(self, text):
-        pass
 
 
 def test_a_run_describes_itself_and_tells_how_far_it_is(chain, tmp_path):

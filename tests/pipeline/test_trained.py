@@ -8,11 +8,6 @@ from edgewright.errors import RunError
 from edgewright.pipeline.trained import TrainedRun
 
 
-@pytest.fixture(scope="module")
-def trained(chain):
-    return TrainedRun.open(chain.run)
-
-
 def test_a_network_of_the_run_is_plain_and_evaluates_as_it_did_in_training(trained, chain):
     logged = json.loads((chain.run / "train.jsonl").read_text().splitlines()[-1])["evaluations"]
     for name, arch in (("largest", trained.space.largest()), ("smallest", trained.space.smallest())):

@@ -12,8 +12,9 @@ from pathlib import Path
 
 import pytest
 import typer
-from doubles.chain_fixtures import brisk, chain, one_thread, own_run  # noqa: F401
+from doubles.chain_fixtures import brisk, chain, own_run  # noqa: F401
 from doubles.tiny_chain import CLASSES, DEVICES, SPACE
+from doubles.torch_fixtures import one_thread  # noqa: F401
 
 import edgewright
 from edgewright.cli.main import app, run

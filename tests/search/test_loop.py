@@ -2,43 +2,13 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from doubles.quick_search import PROBLEM, SPACE, rows, search
 from doubles.search_problems import ListSpace, SyntheticProblem
 
 from edgewright.errors import DataError, InfeasibleBudgetError, RunError, UsageError
 from edgewright.search import Answer, Archive, Failure, SearchConfig, run_search
 from edgewright.search.step import MIN_RANKED
 from edgewright.spaces import CellSpace
-
-PROBLEM = SyntheticProblem("mobilenetv3-small-image@16+24+32")
-SPACE = PROBLEM.space
-QUICK = {
-    "population": 16,
-    "generations": 3,
-    "n_initial": 12,
-    "n_infill": 4,
-    "surrogate": "ridge",
-}
-
-
-def search(archive, *, space=SPACE, evaluate=PROBLEM.error, objectives=None, budgets=None, **options):
-    config = SearchConfig(**{**QUICK, "evaluations": 24, **options.pop("config", {})})
-    return run_search(
-        space,
-        evaluate=evaluate,
-        objectives={"macs": PROBLEM.macs} if objectives is None else objectives,
-        budgets=budgets or {},
-        archive=archive,
-        config=config,
-        **options,
-    )
-
-
-def rows(archive):
-    """Return all of the archive but wall-clock seconds."""
-    return [
-        (r.id, r.x, r.objectives, r.constraints, r.iteration, r.position, r.seed, r.failure)
-        for r in archive.evaluations
-    ]
 
 
 def test_a_search_spends_exactly_its_evaluations_on_distinct_canonical_networks():

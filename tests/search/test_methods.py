@@ -2,7 +2,9 @@
 
 import numpy as np
 import pytest
-from doubles.search_problems import ListSpace, SyntheticProblem
+from doubles import quick_search
+from doubles.quick_search import PROBLEM, SPACE, rows
+from doubles.search_problems import ListSpace
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -15,15 +17,6 @@ from edgewright.search.infill import INFILLS
 from edgewright.search.methods import METHODS, require_parts
 from edgewright.search.survival import ARCHIVES
 
-PROBLEM = SyntheticProblem("mobilenetv3-small-image@16+24+32")
-SPACE = PROBLEM.space
-QUICK = {
-    "population": 16,
-    "generations": 3,
-    "n_initial": 12,
-    "n_infill": 4,
-    "surrogate": "ridge",
-}
 BASELINES = [name for name in METHODS if name != "surrogate"]
 PARTS = [
     *({"method": name} for name in METHODS),
@@ -37,23 +30,14 @@ PARTS = [
 
 
 def search(archive, *, evaluate=PROBLEM.error, budgets=None, objectives=None, on_evaluation=None, **config):
-    return run_search(
-        SPACE,
+    return quick_search.search(
+        archive,
         evaluate=evaluate,
-        objectives={"macs": PROBLEM.macs} if objectives is None else objectives,
-        budgets=budgets or {},
-        archive=archive,
-        config=SearchConfig(**{**QUICK, "evaluations": 24, **config}),
+        objectives=objectives,
+        budgets=budgets,
         on_evaluation=on_evaluation,
+        config=config,
     )
-
-
-def rows(archive):
-    """Return all of the archive but wall-clock seconds."""
-    return [
-        (r.id, r.x, r.objectives, r.constraints, r.iteration, r.position, r.seed, r.failure)
-        for r in archive.evaluations
-    ]
 
 
 @pytest.mark.parametrize("parts", PARTS, ids=str)
