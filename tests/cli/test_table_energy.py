@@ -9,7 +9,7 @@ import pytest
 from doubles.sensors import SENSOR
 from doubles.tiny_chain import DEVICES, contents
 
-from edgewright.devices.energy import find_sensors
+from edgewright.devices.energy_sensors import find_sensors
 from edgewright.devices.profile import DeviceProfile
 from edgewright.latency.encoding_predictor import EncodingPredictor
 from edgewright.latency.energy_model import EnergyModel
@@ -167,7 +167,7 @@ def test_a_model_with_a_large_error_is_refused(edgewright, trained_only, energy_
 
 
 def test_without_a_sensor_nothing_is_measured(energy, monkeypatch, tmp_path):
-    monkeypatch.setattr("edgewright.latency.runner.find_sensors", partial(find_sensors, root=tmp_path))
+    monkeypatch.setattr("edgewright.latency.local_runner.find_sensors", partial(find_sensors, root=tmp_path))
     energy().refusal(4, "energy of local-cpu-onnxruntime cannot be measured", "no energy sensor", "RAPL")
     assert not (tmp_path / "tables").exists()
 

@@ -89,7 +89,7 @@ def energy_tables(chain, tmp_path_factory):
 def powered(tmp_path, monkeypatch):
     """Give this process a sensor that counts 5 W while the test runs; the tree that stands for ``/``."""
     with sensors.powered(tmp_path / "root") as root:
-        sensors.reading(monkeypatch, root, modules=("latency.runner", "pipeline.bench"))
+        sensors.reading(monkeypatch, root, modules=("latency.local_runner", "pipeline.bench"))
         yield root
 
 

@@ -24,7 +24,7 @@ from edgewright.devices.probe import Fingerprint
 from edgewright.devices.throttle import Snapshot
 from edgewright.errors import ExportError, RuntimeFailureError
 from edgewright.files import write_json
-from edgewright.latency.runner import LocalRunner
+from edgewright.latency.local_runner import LocalRunner
 from edgewright.latency.stopwatch import Stopwatch
 from edgewright.latency.target import Target
 from edgewright.spaces import Architecture, MobileSpace, Operator

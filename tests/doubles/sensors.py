@@ -10,7 +10,8 @@ from pathlib import Path
 from doubles.fake_device import FakeClock, FakeDevice
 from doubles.sysfs import tree
 
-from edgewright.devices.energy import find_sensors, measure_energy
+from edgewright.devices.energy import measure_energy
+from edgewright.devices.energy_sensors import find_sensors
 
 ZONE = "/sys/class/powercap/intel-rapl:0"
 SENSOR = "RAPL package-0"
@@ -44,7 +45,7 @@ def powered(root, watts=5.0):
         thread.join()
 
 
-def reading(monkeypatch, root, *, seconds=0.1, modules=("latency.runner",)):
+def reading(monkeypatch, root, *, seconds=0.1, modules=("latency.local_runner",)):
     """Have this process find its sensors below ``root`` and read them for ``seconds`` a network."""
     for module in modules:
         monkeypatch.setattr(f"edgewright.{module}.find_sensors", partial(find_sensors, root=root))
@@ -81,7 +82,7 @@ def metered_device(monkeypatch, root, **changes):
     device = FakeDevice(clock=MeteredClock(root=package(root)), **changes)
     reading(monkeypatch, root)
     monkeypatch.setattr(
-        "edgewright.latency.runner.measure_energy",
+        "edgewright.latency.local_runner.measure_energy",
         partial(
             measure_energy,
             seconds=0.05,

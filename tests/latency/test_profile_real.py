@@ -5,9 +5,9 @@ from doubles.fake_spaces import small_space
 
 from edgewright.backends.registry import exporter, runtime
 from edgewright.devices.probe import probe
+from edgewright.latency.local_runner import LocalRunner
 from edgewright.latency.predictor import LatencyPredictor
 from edgewright.latency.profiler import profile_space
-from edgewright.latency.runner import LocalRunner
 from edgewright.latency.table import LatencyTable
 from edgewright.latency.target import ProfileConfig, Target
 from edgewright.supernet.plain import measured_module, network_from_architecture

@@ -12,9 +12,9 @@ import edgewright
 from edgewright.backends.cross_check import CrossCheck, NoCrossCheck
 from edgewright.errors import RunError, RuntimeFailureError, StorageError, UsageError
 from edgewright.latency import stopwatch
+from edgewright.latency.local_runner import LocalRunner
 from edgewright.latency.predictor import NEVER_MS, LatencyPredictor
 from edgewright.latency.profiler import profile_space
-from edgewright.latency.runner import LocalRunner
 from edgewright.latency.stopwatch import Stopwatch
 from edgewright.latency.table import LatencyTable
 from edgewright.latency.target import PRESETS, ProfileConfig

@@ -4,7 +4,7 @@ from dataclasses import replace
 import pytest
 from doubles.sysfs import tree
 
-from edgewright.devices.energy import find_sensors
+from edgewright.devices.energy_sensors import find_sensors
 from edgewright.devices.profile import DeviceProfile
 from edgewright.devices.throttle import Snapshot
 from edgewright.errors import BudgetError, BudgetViolationError, DeviceUnavailableError, RuntimeFailureError

@@ -10,7 +10,7 @@ import numpy as np
 
 from edgewright.agent.protocol import OPENING
 from edgewright.backends.base import Runtime
-from edgewright.latency.runner import LocalRunner
+from edgewright.latency.local_runner import LocalRunner
 from edgewright.latency.stopwatch import Run
 
 

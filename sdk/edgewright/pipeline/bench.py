@@ -13,7 +13,8 @@ from edgewright.backends.artifact import random_feeds
 from edgewright.backends.cross_check import CrossCheck, NoCrossCheck, cross_check
 from edgewright.backends.registry import runtime
 from edgewright.devices.affinity import pinned
-from edgewright.devices.energy import Energy, Metered, find_sensors, measure_energy
+from edgewright.devices.energy import Energy, Metered, measure_energy
+from edgewright.devices.energy_sensors import find_sensors
 from edgewright.devices.profile import DeviceProfile
 from edgewright.devices.throttle import Snapshot, changed, snapshot
 from edgewright.errors import BudgetError, BudgetViolationError, RuntimeFailureError, SDKError

@@ -14,7 +14,7 @@ from edgewright.devices.conditions import check_gates, read_conditions
 from edgewright.devices.probe import Fingerprint, probe
 from edgewright.devices.profile import DeviceProfile
 from edgewright.errors import MissingExtraError, ParityError
-from edgewright.latency.runner import LocalRunner
+from edgewright.latency.local_runner import LocalRunner
 from edgewright.pipeline.card import builder_fault, card_fault
 from edgewright.pipeline.progress import SILENT, Progress
 from edgewright.pipeline.runners import client_of, require_attached, runner_on

@@ -8,7 +8,8 @@ from contextlib import contextmanager
 from edgewright.backends.registry import runtime
 from edgewright.devices.profile import DeviceProfile
 from edgewright.errors import DeviceUnavailableError
-from edgewright.latency.runner import LocalRunner, Runner
+from edgewright.latency.local_runner import LocalRunner
+from edgewright.latency.runner import Runner
 from edgewright.pipeline.card import require_card
 from edgewright.pipeline.progress import SILENT, Progress
 from edgewright.remote.client import Client

@@ -29,6 +29,7 @@ _PARTS = (
     "latency/__init__.py",
     "latency/footprint.py",
     "latency/footprint_child.py",
+    "latency/local_runner.py",
     "latency/machine.py",
     "latency/measure.py",
     "latency/measurement.py",
