@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 from doubles.fake_device import FINGERPRINT, FakeDevice, law_ms, measured_law_ms
 from doubles.fake_spaces import small_space
+from doubles.quick_profile import CONFIG, run, visits
 
 import edgewright
-from edgewright.backends.cross_check import CrossCheck, NoCrossCheck
 from edgewright.errors import RunError, RuntimeFailureError, StorageError, UsageError
 from edgewright.latency import stopwatch
 from edgewright.latency.local_runner import LocalRunner
@@ -22,16 +22,11 @@ from edgewright.spaces.architecture import Architecture
 from edgewright.spaces.operator import with_leads
 
 DATA = Path(__file__).parents[1] / "data"
-CONFIG = ProfileConfig(passes=2, rounds=3, segment=7, n_fit=8, n_validate=8)
 
 
 @pytest.fixture
 def space():
     return small_space()
-
-
-def run(space, device, path, **options):
-    return profile_space(space, device.target(space), journal=path / "j", **{"config": CONFIG, **options})
 
 
 def test_every_operator_of_the_space_is_measured_by_its_law(space, tmp_path):
@@ -158,22 +153,6 @@ def test_a_journal_of_another_profile_is_refused_and_left_alone(change, named, s
     assert (tmp_path / "j").read_bytes() == before
 
 
-def test_only_operators_that_a_known_table_lacks_are_measured(space, tmp_path):
-    first = run(space, FakeDevice(), tmp_path)
-    (tmp_path / "b").mkdir()
-    device, wider = FakeDevice(), small_space(n_classes=7)
-    table = run(wider, device, tmp_path / "b", known=first)
-    added = {op for op in table.entries if op not in first.entries}
-    assert {op.kind for op in added} == {"head"}
-    assert {key for key in visits(tmp_path / "b" / "j")} == {
-        json.dumps({"operator": op.to_json()}) for op in added
-    }
-    assert set(device.builds) <= {op.key for op in added} | {table.anchor.operator.key}
-    assert all(table.entries[op] == first.entries[op] for op in table.entries if op not in added)
-    assert table.settings["taken_from"] == first.table_id
-    assert table.validation.mape_percent < 1
-
-
 def test_a_segment_that_met_a_busy_machine_is_measured_again(space, tmp_path):
     device = FakeDevice()
     device.disturbance = lambda n: device.clock.advance_ms(0.5) if 400 < n < 1200 else None
@@ -211,90 +190,6 @@ def run_until_stopped(space, path):
 
     with pytest.raises(KeyboardInterrupt):
         run(space, FakeDevice(), path, progress=stop)
-
-
-def tool(*answers):
-    """Return a vendor's tool that answers so, or raises, in this order; it keeps what it was asked."""
-    left, asked = list(answers), []
-
-    def measure(path):
-        asked.append(json.loads(path.read_text()))
-        answer = left.pop(0)
-        if isinstance(answer, BaseException):
-            raise answer
-        return answer
-
-    measure.asked = asked
-    return measure
-
-
-def run_beside(space, path, vendor):
-    device = FakeDevice()
-    target = replace(device.target(space), vendor=vendor)
-    return profile_space(space, target, journal=path / "j", config=CONFIG), device
-
-
-TOLD = CrossCheck(tool="the tool", median_ms=0.01, n=100, resolution_ms=1e-3)
-
-
-def test_the_vendors_tool_measures_the_network_of_middle_latency_once(space, tmp_path):
-    vendor = tool(TOLD)
-    table, _ = run_beside(space, tmp_path, vendor)
-    medians = {record.architecture: record.measurement.median_ms for record in table.networks}
-    found = table.cross_check
-    assert found.found == TOLD
-    assert medians[found.network] == sorted(medians.values())[len(medians) // 2]
-    assert found.measured_ms == pytest.approx(medians[found.network], abs=1e-4)
-    assert found.ratio == pytest.approx(0.01 / found.measured_ms)
-    assert [asked["ms"] for asked in vendor.asked] == [pytest.approx(medians[found.network], abs=1e-4)]
-    again, device = run_beside(space, tmp_path, tool())
-    assert again.cross_check == found
-    assert device.runs == 0
-
-
-@pytest.mark.parametrize(
-    ("vendor", "reason"),
-    [
-        (NoCrossCheck("it is elsewhere"), "it is elsewhere"),
-        (tool(NoCrossCheck("it is not installed")), "it is not installed"),
-        (tool(ZeroDivisionError("oops")), "the vendor's tool failed: oops"),
-        (tool(StorageError("no space left")), "the vendor's tool failed: no space left"),
-        (
-            tool(replace(TOLD, median_ms=float("nan"))),
-            "the vendor's tool failed: the cross-check by the vendor's tool cannot be read: "
-            "a cross-check's figures are milliseconds and shares, got [nan, 0.001]",
-        ),
-    ],
-)
-def test_a_table_without_the_vendors_figure_says_why(space, tmp_path, vendor, reason):
-    table, _ = run_beside(space, tmp_path, vendor)
-    assert table.cross_check.found == NoCrossCheck(reason)
-    assert table.validation.n == CONFIG.n_validate
-
-
-def test_without_whole_networks_the_tool_has_nothing_to_measure(space, tmp_path):
-    target = replace(FakeDevice().target(space), vendor=tool())
-    config = replace(CONFIG, n_fit=0, n_validate=0)
-    table = profile_space(space, target, journal=tmp_path / "j", config=config)
-    assert table.cross_check.found == NoCrossCheck("no whole network was measured")
-
-
-def test_a_profile_that_ends_while_the_tool_runs_asks_it_again_and_measures_nothing_again(space, tmp_path):
-    with pytest.raises(KeyboardInterrupt):
-        run_beside(space, tmp_path, tool(KeyboardInterrupt()))
-    before = visits(tmp_path / "j")
-    table, _ = run_beside(space, tmp_path, tool(TOLD))
-    assert table.cross_check.found == TOLD
-    assert visits(tmp_path / "j") == before
-
-
-def test_a_tool_that_takes_the_process_down_again_and_again_is_given_up(space, tmp_path):
-    for _ in range(3):
-        with pytest.raises(KeyboardInterrupt):
-            run_beside(space, tmp_path, tool(KeyboardInterrupt()))
-    table, _ = run_beside(space, tmp_path, tool())
-    assert table.cross_check.found == NoCrossCheck("the vendor's tool took the process down 3 times")
-    assert not table.failures
 
 
 def test_progress_grows_to_its_total(space, tmp_path):
@@ -352,19 +247,6 @@ def test_an_empty_plan_is_refused(space, tmp_path):
         run(space, FakeDevice(), tmp_path, config=replace(CONFIG, passes=0))
 
 
-def visits(journal):
-    """Count the visits to each operator in a journal."""
-    counts = {}
-    for line in journal.read_text("utf-8").splitlines():
-        record = json.loads(line)
-        for item in record.get("visits", ()):
-            if "operator" not in item["subject"]:
-                continue
-            key = json.dumps(item["subject"])
-            counts[key] = counts.get(key, 0) + 1
-    return counts
-
-
 def test_an_unfinished_profile_of_an_older_journal_is_gone_on_with(tmp_path):
     lines = (DATA / "profile-journal-2.jsonl").read_text("utf-8").splitlines()
     header = json.loads(lines[0])
@@ -412,42 +294,6 @@ def test_what_is_measured_runs_on_the_processors_that_are_asked_for(space, tmp_p
     assert LatencyTable.load(table.save(tmp_path / "t.json").path).affinity == (cpu,)
     with pytest.raises(RunError, match=r"affinity is \[.*\] there, None here"):
         run(space, FakeDevice(), tmp_path)
-
-
-def test_networks_of_a_wider_table_that_suffice_for_a_part_are_not_measured_again(space, tmp_path):
-    wide = run(space, FakeDevice(), tmp_path, config=replace(CONFIG, n_fit=30, n_validate=30))
-    (tmp_path / "b").mkdir()
-    part, device = small_space(resolutions=(8,)), FakeDevice()
-    table = run(part, device, tmp_path / "b", known=wide)
-    assert device.runs == 0
-    assert {record.architecture.resolution for record in table.networks} == {8}
-    roles = {record.architecture: record.role for record in wide.networks}
-    assert all(roles[record.architecture] == record.role for record in table.networks)
-    n_judging = sum(record.role == "validate" for record in table.networks)
-    assert table.validation.n == n_judging >= CONFIG.n_validate
-    assert table.validation != wide.validation
-    assert table.settings["n_networks_taken"] == len(table.networks)
-    assert table.anchor == wide.anchor
-
-
-@pytest.mark.parametrize("changes", [{"version": 2}, {"base_name": "other"}, {"n_classes": 7}])
-def test_networks_that_are_others_by_the_same_numbers_are_measured(space, tmp_path, changes):
-    wide = run(space, FakeDevice(), tmp_path, config=replace(CONFIG, n_fit=30, n_validate=30))
-    (tmp_path / "b").mkdir()
-    device = FakeDevice()
-    table = run(small_space(resolutions=(8,), **changes), device, tmp_path / "b", known=wide)
-    assert device.runs > 0
-    assert "n_networks_taken" not in table.settings
-    assert len(table.networks) == CONFIG.n_fit + CONFIG.n_validate
-
-
-def test_too_few_networks_of_a_part_are_measured_though_all_operators_are_known(space, tmp_path):
-    wide = run(space, FakeDevice(), tmp_path)
-    (tmp_path / "b").mkdir()
-    device = FakeDevice()
-    table = run(small_space(resolutions=(8,)), device, tmp_path / "b", known=wide)
-    assert len(table.networks) == CONFIG.n_fit + CONFIG.n_validate
-    assert not device.builds, "but no operator is"
 
 
 @pytest.mark.parametrize(("per_run", "told"), [(None, 0), (0, 0), (1, 1)])

@@ -1,14 +1,11 @@
-from dataclasses import replace
-
 import numpy as np
 import pytest
 from doubles.quick_search import PROBLEM, SPACE, rows, search
-from doubles.search_problems import ListSpace, SyntheticProblem
+from doubles.search_problems import ListSpace
 
-from edgewright.errors import DataError, InfeasibleBudgetError, RunError, UsageError
-from edgewright.search import Answer, Archive, Failure, SearchConfig, run_search
+from edgewright.errors import InfeasibleBudgetError, RunError, UsageError
+from edgewright.search import Answer, Archive
 from edgewright.search.step import MIN_RANKED
-from edgewright.spaces import CellSpace
 
 
 def test_a_search_spends_exactly_its_evaluations_on_distinct_canonical_networks():
@@ -95,124 +92,6 @@ def test_the_same_seed_gives_the_same_archive_and_another_seed_another():
             search(archive, config={"seed": seed, "surrogate": "auto"})
             archives.append([row[1] for row in rows(archive)])
     assert archives[0] == archives[1] != archives[2]
-
-
-@pytest.mark.parametrize("stop", [1, 5, 12, 13, 17, 23])
-def test_a_search_stopped_after_any_evaluation_goes_on_as_if_it_had_not(stop):
-    with Archive.open(None) as whole:
-        search(whole)
-        expected = rows(whole)
-
-    class StopError(BaseException):
-        pass
-
-    def stop_after(row):
-        if row.id == stop:
-            raise StopError
-
-    with Archive.open(None) as archive:
-        with pytest.raises(StopError):
-            search(archive, on_evaluation=stop_after)
-        assert len(archive) == stop
-        search(archive)
-        assert rows(archive) == expected
-        assert len(archive.reports) == 4
-
-
-def test_a_finished_search_can_be_given_more_evaluations():
-    with Archive.open(None) as whole:
-        search(whole, config={"evaluations": 30})
-        expected = rows(whole)
-    with Archive.open(None) as archive:
-        search(archive, config={"evaluations": 18})  # ends in the middle of an iteration
-        assert len(archive) == 18
-        search(archive, config={"evaluations": 30})
-        assert rows(archive) == expected
-
-
-def test_a_finished_search_evaluates_nothing_again():
-    with Archive.open(None) as archive:
-        first = search(archive)
-        again = search(archive, evaluate=lambda X: pytest.fail("evaluated again"))
-        assert again.front == first.front
-        assert again.reports == ()
-
-
-@pytest.mark.parametrize(
-    ("change", "named"),
-    [
-        ({"config": {"seed": 5}}, "seed was 0, now 5"),
-        ({"budgets": {"macs": 5e6}}, "budgets"),
-        ({"objectives": {"params": PROBLEM.params}}, "objectives"),
-        ({"objectives": {"macs": lambda X: PROBLEM.macs(X) * 1.001}}, "costs"),
-        ({"space": SyntheticProblem("mobilenetv3-small-image@16").space}, "space"),
-    ],
-)
-def test_an_archive_of_other_inputs_is_refused(change, named):
-    with Archive.open(None) as archive:
-        search(archive, config={"evaluations": 12})
-        with pytest.raises(RunError, match=named):
-            search(archive, **change)
-
-
-def test_failed_evaluations_are_quarantined_with_their_reason_and_never_scored():
-    def evaluate(X):
-        for x in X:
-            code = int(x.sum()) % 4
-            yield [PROBLEM.error(x[None])[0], np.nan, Failure("diverged"), np.inf][code]
-
-    with Archive.open(None) as archive:
-        result = search(archive, evaluate=evaluate, config={"max_failures": 24})
-        assert result.n_evaluations == 24
-        assert result.n_failures == len(archive.failures) > 0
-        reasons = {row.failure for row in archive.failures}
-        assert "diverged" in reasons
-        assert any("nan" in reason for reason in reasons)
-        assert np.isfinite(archive.F).all()
-        assert all(row.objectives is not None for row in result.front)
-
-
-def test_an_evaluator_that_raises_loses_one_network_and_the_search_goes_on():
-    def evaluate(X):
-        for x in X:
-            if int(x.sum()) % 5 == 0:
-                raise ValueError("no such layer\nand a second line")
-            yield PROBLEM.error(x[None])[0]
-
-    with Archive.open(None) as archive:
-        search(archive, evaluate=evaluate)
-        assert len(archive) == 24
-        assert {row.failure for row in archive.failures} == {"ValueError: no such layer"}
-
-
-def test_errors_of_the_sdk_are_not_swallowed():
-    def evaluate(X):
-        raise DataError("the validation images are gone")
-
-    with Archive.open(None) as archive, pytest.raises(DataError):
-        search(archive, evaluate=evaluate)
-
-
-def test_a_search_whose_every_evaluation_fails_gives_up_and_says_why():
-    with Archive.open(None) as archive:
-        with pytest.raises(RunError, match=r"4 evaluations in a row failed.*out of memory"):
-            search(
-                archive, evaluate=lambda X: [Failure("out of memory")] * len(X), config={"max_failures": 4}
-            )
-        assert len(archive) == 4
-
-
-@pytest.mark.parametrize(("value", "named"), [("high", "'high'"), (None, "None")])
-def test_a_value_that_is_no_number_is_a_failure(value, named):
-    with Archive.open(None) as archive:
-        search(archive, evaluate=lambda X: [value] * len(X), config={"max_failures": 99})
-        assert named in archive.failures[0].failure
-
-
-def test_too_few_values_are_failures():
-    with Archive.open(None) as archive:
-        search(archive, evaluate=lambda X: [], config={"max_failures": 99})
-        assert "too few" in archive.failures[0].failure
 
 
 def test_more_evaluations_than_networks_ends_when_all_are_seen():
@@ -310,30 +189,6 @@ def test_several_evaluated_objectives_have_a_surrogate_each():
             search(archive)
 
 
-@pytest.mark.parametrize(
-    ("outcome", "named"),
-    [
-        ({"error": 0.1}, "returned error, expected error, robust"),
-        (
-            {"error": 0.1, "robust": 0.2, "speed": 1.0},
-            "returned error, robust, speed, expected error, robust",
-        ),
-        ({"error": 0.1, "robust": np.nan}, "returned nan, expected a finite robust"),
-        ({"error": "low", "robust": 0.1}, "returned 'low', expected a number"),
-        (0.3, "returned 0.3, expected error, robust by name"),
-    ],
-)
-def test_an_outcome_that_lacks_an_objective_is_a_failure(outcome, named):
-    with Archive.open(None) as archive:
-        search(
-            archive,
-            evaluate=lambda X: [outcome] * len(X),
-            evaluated=("error", "robust"),
-            config={"max_failures": 99},
-        )
-        assert {row.failure for row in archive.failures} == {f"the evaluator {named}"}
-
-
 def test_objectives_that_say_the_same_do_no_harm():
     same = {name: PROBLEM.macs for name in ("macs", "again")}
     with Archive.open(None) as archive:
@@ -418,73 +273,3 @@ def test_answers_in_any_order_make_the_same_archive():
         search(archive, evaluate=evaluate)
         assert rows(archive) == expected
         assert {(r.seconds, r.worker, r.attempts) for r in archive.evaluations} == {(0.5, "somebody", 2)}
-
-
-@pytest.mark.parametrize("stop", [1, 5, 13, 17, 23])
-def test_answers_in_any_order_are_gone_on_with(stop):
-    def evaluate(X):
-        for row in np.random.default_rng(len(X)).permutation(len(X)):
-            yield Answer(int(row), float(PROBLEM.error(X[row][None])[0]), 0.5)
-
-    class StopError(BaseException):
-        pass
-
-    with Archive.open(None) as whole, Archive.open(None) as archive:
-        search(whole)
-
-        def stop_after(row):
-            if len(archive) == stop:
-                raise StopError
-
-        with pytest.raises(StopError):
-            search(archive, evaluate=evaluate, on_evaluation=stop_after)
-        search(archive, evaluate=evaluate)
-        assert rows(archive) == rows(whole)
-
-
-def test_failures_end_a_search_only_where_no_network_between_them_is_awaited():
-    def evaluate(X):
-        for row in range(len(X) - 1, -1, -1):
-            failed = row > 0
-            yield Answer(row, Failure("out of memory") if failed else 0.5, 0.1)
-
-    with Archive.open(None) as archive:
-        with pytest.raises(RunError, match="8 evaluations in a row failed"):
-            search(archive, evaluate=evaluate, config={"max_failures": 8})
-        assert len(archive) == 12, "the twelfth came last and was the first"
-
-
-def test_the_usual_search_of_a_space_that_can_be_listed_goes_on_as_if_it_had_not_stopped():
-    usual = SearchConfig(evaluations=24)  # a Gaussian process, expected improvement
-    space = CellSpace(distinct=True)
-
-    def evaluate(X):
-        return (20.0 + 10.0 * np.cos(X @ np.arange(1.0, 7.0)) + X.sum(axis=1)).tolist()
-
-    class StopError(BaseException):
-        pass
-
-    def stop(row):
-        if row.id == 19:
-            raise StopError
-
-    def go(archive, config=usual, on_evaluation=None):
-        costs = {"cpu": lambda X: (X == 2).sum(axis=1) + 3.0 * (X == 3).sum(axis=1)}
-        run_search(
-            space,
-            evaluate=evaluate,
-            objectives=costs,
-            budgets={},
-            archive=archive,
-            config=config,
-            on_evaluation=on_evaluation,
-        )
-
-    with Archive.open(None) as whole, Archive.open(None) as archive:
-        go(whole)
-        with pytest.raises(StopError):
-            go(archive, on_evaluation=stop)
-        with pytest.raises(RunError, match="n_infill was 2, now 4"):
-            go(archive, replace(usual, n_infill=4))
-        go(archive)
-        assert rows(archive) == rows(whole)
