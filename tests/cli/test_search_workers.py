@@ -131,14 +131,24 @@ def test_an_evaluation_that_takes_long_is_told_of_on_stderr(chain, own_run, edge
     assert all('"limit_s": 900.0' in line and '"longest_s": ' in line for line in events)
 
 
+def test_more_workers_than_an_iteration_has_networks_are_told_of(chain, own_run, edgewright):
+    found = edgewright(
+        *("search", "--run", own_run, "--budget", BUDGET, "--evaluations", EVALUATIONS + 1, "--no-verify"),
+        *("--tables", chain.tables, "--workers", "3"),
+    )
+    assert found.status == 0, found
+    assert "1 of 3 workers will have nothing to do after the first networks" in found.err
+
+
 def test_a_finished_search_starts_no_worker(chain, own_run, edgewright, monkeypatch):
     before = rows(archive(own_run))
     monkeypatch.setattr(subprocess, "Popen", lambda *a, **k: pytest.fail("a worker was started"))
     found = edgewright(
         *("search", "--run", own_run, "--budget", BUDGET, "--evaluations", str(len(before))),
-        *("--tables", chain.tables, "--no-verify", "--workers", "2"),
+        *("--tables", chain.tables, "--no-verify", "--workers", "3"),
     )
     assert found.status == 0, found
+    assert "nothing to do" not in found.err
     assert rows(archive(own_run)) == before
 
 

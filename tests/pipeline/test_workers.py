@@ -4,7 +4,7 @@ from types import SimpleNamespace
 import psutil
 import pytest
 
-from edgewright.pipeline.workers import cpus, usual_workers, worker_bytes
+from edgewright.pipeline.workers import cpus, idle_workers, usual_workers, worker_bytes
 from edgewright.spaces import find_space
 
 SMALL, LARGE = find_space("mobilenetv3-small-image@24+32"), find_space("mobilenetv3-w1.2@224")
@@ -41,6 +41,14 @@ def test_a_worker_takes_what_its_largest_layer_takes_and_torch_itself():
     assert worker_bytes(LARGE) > 41 * 4 * 112**2 * 64
     assert worker_bytes(SMALL) < 0.5 * 2**30
     assert worker_bytes(SMALL, attacked=True) > worker_bytes(SMALL)
+
+
+def test_who_asks_for_more_workers_than_an_iteration_has_networks_is_told():
+    assert idle_workers(2, 2) == ""
+    assert idle_workers(0, 2) == ""
+    assert idle_workers(16, 2).startswith("14 of 16 workers will have nothing to do")
+    assert "evaluates 2 networks; a new search with --batch 16" in idle_workers(16, 2)
+    assert "evaluates 1 network;" in idle_workers(2, 1)
 
 
 def test_there_is_a_cpu(monkeypatch):

@@ -30,6 +30,7 @@ from edgewright.pipeline.run import RunFolder
 from edgewright.pipeline.tables import DEFAULT_Z
 from edgewright.pipeline.trained import TrainedRun
 from edgewright.pipeline.watch import SearchState, SearchWatcher, TaskWatcher
+from edgewright.pipeline.workers import idle_workers
 from edgewright.search.archive import Archive, Evaluation
 from edgewright.search.config import Evaluator, IterationReport, SearchConfig, SearchResult
 from edgewright.search.feasible import require_feasible
@@ -224,6 +225,9 @@ def search_run(
         def on_start() -> None:
             if isinstance(evaluate, Crew):  # they load what they need while the first networks are chosen
                 evaluate.prepare(config.evaluations - len(archive))
+            idle = idle_workers(options.workers or 0, config.n_infill)
+            if idle and len(archive) < config.evaluations:
+                progress.say(idle)
             write_json(target / "search.json", problem.to_json(options))
 
         result = _watched(

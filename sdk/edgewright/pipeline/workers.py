@@ -32,6 +32,23 @@ def usual_workers(space: MobileSpace, batch: int, *, attacked: bool = False) -> 
     return max(1, min(cpus(), batch, room))
 
 
+def idle_workers(workers: int, batch: int) -> str:
+    """Return what is told to who asks for more workers than an iteration has networks; empty where none is.
+
+    Args:
+        workers: that were asked for.
+        batch: networks of an iteration.
+    """
+    if workers <= batch:
+        return ""
+    found = "1 network" if batch == 1 else f"{batch} networks"
+    return (
+        f"{workers - batch} of {workers} workers will have nothing to do after the first networks: an "
+        f"iteration evaluates {found}; a new search with --batch {workers} keeps all of them busy, at some "
+        "cost in evaluations"
+    )
+
+
 def cpus() -> int:
     """Return the CPUs that this process may use."""
     if hasattr(os, "sched_getaffinity"):
