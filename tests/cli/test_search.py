@@ -163,7 +163,9 @@ def test_a_search_of_other_inputs_is_left_alone(edgewright, chain, own_run):
         (("--budget", BUDGET, "--objectives", "macs"), "objectives"),
         (("--budget", BUDGET, "--surrogate", "ridge"), 'surrogate was "auto", now "ridge"'),
     ):
-        edgewright(*same, *arguments).refusal(2, f"{EVALUATIONS} evaluations", differing, "new run", told=1)
+        edgewright(*same, *arguments).refusal(
+            2, f"{EVALUATIONS} evaluations", differing, "another --name", told=1
+        )
     assert contents(own_run) == before
 
 
@@ -282,7 +284,7 @@ def test_baselines_search_under_the_same_budgets(search, trained_only, method):
     assert search(*asked, "--evaluations", "10").status == 0
     assert rows(trained_only)[:8] == before
     again = ("--budget", "cpu=50ms", "--initial", "4", "--batch", "2", "--evaluations", "10")
-    search(*again).refusal(2, f'method was "{method}", now "surrogate"', "new run", told=1)
+    search(*again).refusal(2, f'method was "{method}", now "surrogate"', "another --name", told=1)
 
 
 def test_a_search_by_other_parts(search, trained_only):

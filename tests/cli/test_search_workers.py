@@ -173,5 +173,5 @@ def test_a_supernet_trained_anew_makes_another_search(chain, own_run, edgewright
     edgewright(
         *("search", "--run", own_run, "--budget", BUDGET, "--evaluations", str(len(before) + 1)),
         *("--tables", chain.tables, "--no-verify", "--workers", "2"),
-    ).refusal(2, "weights was", "now", "new run", told=1)
+    ).refusal(2, "weights was", "now", "another --name", told=1)
     assert rows(archive(own_run)) == before

@@ -232,6 +232,42 @@ def test_a_folder_that_cannot_be_made_is_a_storage_error(tmp_path):
         Archive.open(tmp_path / "file" / "archive.sqlite")
 
 
+def test_a_path_may_be_a_text(tmp_path):
+    path = tmp_path / "a.sqlite"
+    with Archive.open(str(path)) as archive:
+        add(archive, (1, 2))
+        assert archive.path == path
+    with Archive.read(str(path)) as archive:
+        assert len(archive) == 1
+
+
+def test_a_reason_that_is_no_text_is_kept_as_far_as_it_is_one(tmp_path):
+    with Archive.open(tmp_path / "a.sqlite") as archive:
+        row = add(archive, (1, 2), failure="no file caf\udce9")
+        assert row.failure == "no file caf\\udce9"
+        assert archive.failures == (row,)
+
+
+def test_a_file_that_another_program_writes_to_is_told_with_the_mend(tmp_path):
+    path = tmp_path / "a.sqlite"
+    with Archive.open(path) as archive:
+        add(archive, (1, 2))
+    other = sqlite3.connect(path, isolation_level=None)
+    other.execute("BEGIN IMMEDIATE")
+    with Archive.open(path) as archive:
+        archive._connection.execute("PRAGMA busy_timeout = 50")
+        with pytest.raises(StorageError, match=r"another program writes to it \(database is locked\).*again"):
+            add(archive, (1, 3))
+        other.execute("ROLLBACK")
+        add(archive, (1, 3))
+    other.close()
+
+
+def test_a_folder_in_a_files_place_is_told_with_the_mend(tmp_path):
+    with pytest.raises(StorageError, match="give the path of a file that you may write to"):
+        Archive.open(tmp_path)
+
+
 def test_threads_may_add_at_the_same_time(tmp_path):
     with Archive.open(tmp_path / "a.sqlite") as archive:
         threads = [

@@ -201,6 +201,10 @@ def test_objectives_that_say_the_same_do_no_harm():
 @pytest.mark.parametrize(
     ("options", "named"),
     [
+        ({"budgets": ["macs=3e6"]}, r"budgets are given by name, as a dictionary, got \['macs=3e6'\]"),
+        ({"objectives": [PROBLEM.macs]}, "objectives are given by name, as a dictionary, got "),
+        ({"objectives": {1: PROBLEM.macs}}, "objectives are named by a text, got 1"),
+        ({"evaluated": ("error", 2)}, "what is evaluated is named by a text, got 2"),
         ({"budgets": {"disk": 3.0}}, "'disk' limits nothing"),
         ({"budgets": {"macs": -1.0}}, "above 0"),
         ({"budgets": {"macs": float("nan")}}, "above 0"),
@@ -233,6 +237,17 @@ def test_objectives_that_say_the_same_do_no_harm():
 def test_inputs_that_do_not_fit_are_refused(options, named):
     with Archive.open(None) as archive, pytest.raises(UsageError, match=named):
         search(archive, **options)
+
+
+@pytest.mark.parametrize("kind", [np.int64, np.float32, np.float64])
+def test_numbers_may_be_numpys(kind, tmp_path):
+    given = {"config": {"seed": np.int64(3), "evaluations": np.int32(14)}}
+    with Archive.open(tmp_path / "archive.sqlite") as archive:
+        search(archive, budgets={"macs": kind(3_000_000)}, **given)
+        assert len(archive) == 14
+    with Archive.open(tmp_path / "archive.sqlite") as archive:
+        limit = kind(3_000_000).item()
+        search(archive, budgets={"macs": limit}, config={"seed": 3, "evaluations": 14})
 
 
 def test_the_name_of_one_evaluated_objective_may_stand_alone():

@@ -1,3 +1,5 @@
+import json
+
 import numpy as np
 import pytest
 
@@ -74,11 +76,31 @@ def test_a_slug_is_a_files_name():
         ({"n": (1, float("nan"))}, "'n' has the choice nan, expected a number"),
         ({"n": ((1, 2), (3, 4))}, r"'n' has the choice \(1, 2\), expected a number, a text"),
         ({"n": (), "m": (None,)}, "'n' has no choice; 'm' has the choice None"),
+        ({"n": 4}, r"'n' has 4, expected its choices as a list, the least first"),
+        ({"n": "relu"}, r"'n' has 'relu', expected its choices as a list"),
+        ({"n": {"relu", "tanh"}}, r"'n' has {.*}, expected its choices as a list, the least first"),
+        ({1: (1, 2)}, "a variable is named by a text, got 1"),
+        ([("n", (1, 2))], r"choices are given by the variable's name, as a dictionary, got \[\('n', "),
     ],
 )
 def test_choices_that_make_no_space_are_refused(choices, named):
     with pytest.raises(SpaceError, match=named):
         ChoiceSpace("mine", choices)
+
+
+@pytest.mark.parametrize("name", [None, "", 3])
+def test_a_space_is_named_by_a_text(name):
+    with pytest.raises(SpaceError, match=f"it is named {name!r}, expected a text"):
+        ChoiceSpace(name, {"n": (1, 2)})
+
+
+def test_choices_may_be_numpys_and_are_those_of_plain_numbers():
+    plain = ChoiceSpace("mine", {"n": (0, 1, 2), "rate": (0.5, 1.0), "norm": (False, True)})
+    rates, norm = np.array([0.5, 1.0]), (np.False_, np.True_)
+    given = ChoiceSpace("mine", {"n": np.arange(3), "rate": rates, "norm": norm})
+    assert given.digest == plain.digest
+    assert given.largest() == plain.largest()
+    json.dumps(given.largest().to_json())
 
 
 @pytest.mark.parametrize(

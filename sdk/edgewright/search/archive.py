@@ -23,6 +23,7 @@ from edgewright.errors import RunError, StorageError
 from edgewright.files import canonical_json
 from edgewright.search.archive_format import (
     COLUMNS,
+    ELSEWHERE,
     SCHEMA,
     TABLES,
     Evaluation,
@@ -56,7 +57,7 @@ class Archive:
     @classmethod
     def open(
         cls,
-        path: Path | None,
+        path: Path | str | None,
         meta: Mapping[str, Any] | None = None,
         *,
         notes: Mapping[str, Any] | None = None,
@@ -74,6 +75,7 @@ class Archive:
             RunError: the file is no archive, or was made with other ``meta``.
             StorageError: the file cannot be written.
         """
+        path = None if path is None else Path(path)
         try:
             if path is not None:
                 path.parent.mkdir(parents=True, exist_ok=True)
@@ -96,12 +98,13 @@ class Archive:
         return archive
 
     @classmethod
-    def read(cls, path: Path) -> Self:
+    def read(cls, path: Path | str) -> Self:
         """Open an existing archive without writing to it.
 
         Raises:
             RunError: there is no such file, it is no archive, or one whose search was ended at once.
         """
+        path = Path(path)
         if not path.is_file():
             raise RunError(f"no archive at {path}; make one with `edgewright search`")
         with sqlite_errors(path):
@@ -205,7 +208,7 @@ class Archive:
             )
             raise RunError(
                 f"archive {self.path or 'in memory'} holds {len(self)} evaluations made with other inputs: "
-                f"{faults}; give the same inputs again, or search into a new run"
+                f"{faults}; give the same inputs again, or {ELSEWHERE}"
             )
         with self._writing() as connection:
             connection.executemany("INSERT OR REPLACE INTO meta VALUES (?, ?)", list(wanted.items()))
@@ -260,7 +263,7 @@ class Archive:
                 position=position,
                 seed=seed,
                 seconds=seconds,
-                failure=failure,
+                failure=None if failure is None else failure.encode("utf-8", "backslashreplace").decode(),
                 failure_kind=None if failure is None else failure_kind or "raised",
                 attempts=attempts,
                 worker=worker,

@@ -24,6 +24,8 @@ from typing import Any
 from edgewright.errors import RunError, StorageError
 
 SCHEMA = 3
+#: What to do where a file is not to be searched into.
+ELSEWHERE = "search under another --name (in Python: into another archive)"
 
 TABLES = """
 CREATE TABLE IF NOT EXISTS meta (key TEXT PRIMARY KEY, value TEXT NOT NULL);
@@ -179,13 +181,21 @@ def sqlite_errors(path: Path | None) -> Iterator[None]:
     except sqlite3.OperationalError as error:
         text = str(error)
         if "no such table" in text or "no such column" in text:
-            raise RunError(f"{path} is no archive of edgewright ({text}); search into a new run") from error
+            raise RunError(f"{path} is no archive of edgewright ({text}); {ELSEWHERE}") from error
         if "full" in text:
             raise StorageError(
                 f"no space left on the disk of {path}: free some, then run the same command again; "
                 "all finished evaluations are saved"
             ) from error
-        raise StorageError(f"cannot use the archive {path}: {text}") from error
+        if "locked" in text or "busy" in text:
+            raise StorageError(
+                f"cannot use the archive {path}: another program writes to it ({text}); wait for it, or end "
+                "it, then run the same command again; all finished evaluations are saved"
+            ) from error
+        raise StorageError(
+            f"cannot use the archive {path}: {text}; give the path of a file that you may write to, in a "
+            "folder that you may write to"
+        ) from error
     except sqlite3.IntegrityError as error:
         raise RunError(
             f"archive {path} holds that network, or another one in its place, already ({error}); let one "
@@ -193,5 +203,5 @@ def sqlite_errors(path: Path | None) -> Iterator[None]:
         ) from error
     except (sqlite3.DatabaseError, json.JSONDecodeError) as error:
         raise RunError(
-            f"archive {path} is damaged or no SQLite file ({error}); restore it, or search into a new run"
+            f"archive {path} is damaged or no SQLite file ({error}); restore it, or {ELSEWHERE}"
         ) from error

@@ -120,6 +120,9 @@ class SearchConfig:
         ]
         if faults:
             raise UsageError("; ".join(faults))
+        for one in fields(self):
+            if one.type == "int":  # of numpy's too, which archives could not tell in JSON
+                object.__setattr__(self, one.name, int(getattr(self, one.name)))
         faults = [
             f"{name} must be at least {least}, got {getattr(self, name)}"
             for name, least in (
@@ -143,6 +146,15 @@ class SearchConfig:
             )
         if faults:
             raise UsageError("; ".join(faults))
+
+
+def by_name(what: str, given: object) -> dict[str, Any]:
+    """Return what a caller gave by name, limits of numpy as plain numbers. Raises ``UsageError``."""
+    if not isinstance(given, Mapping):
+        raise UsageError(f"{what} are given by name, as a dictionary, got {given!r:.100}")
+    if wrong := [name for name in given if not isinstance(name, str)]:
+        raise UsageError(f"{what} are named by a text, got {wrong[0]!r}")
+    return {name: value.item() if isinstance(value, np.generic) else value for name, value in given.items()}
 
 
 def _columns(costs: Mapping[str, Cost], X: IntArray) -> FloatArray:

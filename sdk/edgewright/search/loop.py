@@ -25,6 +25,7 @@ import numpy as np
 from edgewright.errors import RunError, UsageError
 from edgewright.files import digest_of
 from edgewright.search.archive import Archive, Evaluation
+from edgewright.search.archive_format import ELSEWHERE
 from edgewright.search.config import (
     N_RECENT,
     Cost,
@@ -35,6 +36,7 @@ from edgewright.search.config import (
     Problem,
     SearchConfig,
     SearchResult,
+    by_name,
 )
 from edgewright.search.coverage import cost_ranges, coverage
 from edgewright.search.feasible import FeasibleSet, require_feasible
@@ -106,10 +108,10 @@ def run_search(
     require_parts(config)
     require_members(space)
     problem = Problem(
-        dict(objectives),
-        dict(budgets),
-        dict(constraints or {}),
-        dict(bounds or {}),
+        by_name("objectives", objectives),
+        by_name("budgets", budgets),
+        by_name("constraints", constraints or {}),
+        by_name("bounds", bounds or {}),
         (evaluated,) if isinstance(evaluated, str) else tuple(evaluated),
         dict(parts or {}),
         dict(units or {}),
@@ -137,6 +139,8 @@ def _require_consistent(problem: Problem) -> None:
     objectives, budgets, constraints = problem.objectives, problem.limits, problem.constraints
     evaluated, bounds = problem.evaluated, problem.bounds
     known = {*objectives, *constraints}
+    if wrong := [name for name in evaluated if not isinstance(name, str)]:
+        raise UsageError(f"what is evaluated is named by a text, got {wrong[0]!r}")
     faults = [f"{name!r} is reserved for the evaluator" for name in sorted({"error", *evaluated} & known)]
     faults += [] if evaluated else ["no objective is evaluated; name at least one"]
     faults += [
@@ -306,7 +310,7 @@ class _Search:
         if len(last) == self.config.max_failures and all(row.failure is not None for row in last):
             raise RunError(
                 f"{len(last)} evaluations in a row failed, the last with: {last[-1].failure}; "
-                "mend the cause, then search into a new run"
+                f"mend the cause, then {ELSEWHERE}"
             )
 
     def _report(self, iteration: int, proposal: Proposal) -> IterationReport:

@@ -54,7 +54,8 @@ class ChoiceSpace:
         version: raised when the same name starts to mean other networks.
 
     Raises:
-        SpaceError: a variable has no choice or the same twice, or a choice is no JSON value.
+        SpaceError: a variable has no choice or the same twice, a choice is no JSON value, or choices have
+            no order.
     """
 
     name: str
@@ -63,9 +64,27 @@ class ChoiceSpace:
     version: int = 1
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "choices", {name: tuple(given) for name, given in self.choices.items()})
-        faults = [] if self.choices else ["it has no variable"]
-        for name, given in self.choices.items():
+        if not isinstance(self.choices, Mapping):
+            raise SpaceError(
+                f"cannot make the space {self.name!r}: choices are given by the variable's name, as a "
+                f"dictionary, got {self.choices!r:.100}"
+            )
+        listed = {name: _listed(given) for name, given in self.choices.items()}
+        faults = (
+            []
+            if isinstance(self.name, str) and self.name
+            else [f"it is named {self.name!r}, expected a text"]
+        )
+        faults += [] if listed else ["it has no variable"]
+        for name, given in listed.items():
+            if not isinstance(name, str):
+                faults.append(f"a variable is named by a text, got {name!r}")
+            if given is None:
+                faults.append(
+                    f"{name!r} has {self.choices[name]!r:.100}, expected its choices as a list, the least "
+                    "first"
+                )
+                continue
             if not given:
                 faults.append(f"{name!r} has no choice")
             elif wrong := [value for value in given if not _is_choice(value)]:
@@ -77,6 +96,7 @@ class ChoiceSpace:
                 f"cannot make the space {self.name!r}: {'; '.join(faults)}; "
                 "give each variable its choices, each once"
             )
+        object.__setattr__(self, "choices", listed)
 
     @cached_property
     def slug(self) -> str:
@@ -186,6 +206,15 @@ class ChoiceSpace:
             name: np.array(given, dtype=None if len({isinstance(v, str) for v in given}) == 1 else object)
             for name, given in self.choices.items()
         }
+
+
+def _listed(given: object) -> tuple[Choice, ...] | None:
+    """Return the choices of a variable, numpy's as plain values; None where they have no order."""
+    if isinstance(given, np.ndarray):
+        given = given.tolist()
+    if isinstance(given, str | bytes) or not isinstance(given, Sequence):
+        return None
+    return tuple(value.item() if isinstance(value, np.generic) else value for value in given)
 
 
 def _is_choice(value: object) -> bool:
