@@ -1,10 +1,12 @@
 import sqlite3
+from dataclasses import replace
 
 import pytest
 
 from edgewright.errors import BudgetError, InfeasibleBudgetError, RunError, UsageError
 from edgewright.files import file_digest
 from edgewright.pipeline.front import load_front
+from edgewright.pipeline.search import SearchSummary
 
 
 @pytest.fixture
@@ -50,6 +52,15 @@ def test_what_failed_is_told_with_its_kind_reason_and_cost(own_run, front):
     assert (failed["id"], failed["kind"], failed["reason"]) == ("2", "hung", "no result")
     assert failed["encoding"] == list(front.find("2").x)
     assert failed["evaluation"] == front.find("2").evaluation
+    summary = SearchSummary(path.parent, found, ("cpu",), 0.5, False).text()
+    assert summary.startswith(
+        f"{len(found.members)} networks evaluated, 1 set aside (1 hung; see `front show --json`), "
+    )
+
+
+def test_a_front_without_a_network_says_so(front):
+    text = replace(front, members=()).text()
+    assert text.startswith("no network is evaluated yet; run `edgewright search`")
 
 
 def test_a_member_is_found_by_its_id(front):

@@ -98,6 +98,7 @@ def test_an_empty_text_is_no_budget():
         ("size=4ms", "units B, kB"),
         ("macs=4MB", "units none, k"),
         ("gpu=4ms", "unknown name 'gpu' .known: cpu, size, macs, params"),
+        ("accuracy=70%", "'accuracy' is told as the error.*--under error=30%`.* at least 70%"),
         ("cpu=fastms", "is not NAME=VALUE|needs a number"),
         ("cpu=ms", "needs a number"),
         ("cpu=-4ms", "above 0"),

@@ -133,7 +133,7 @@ def run(arguments: Sequence[str], reached: guard.Reached | None = None) -> int:
             return 2
         context = getattr(error, "ctx", None)
         command = context.command_path if context is not None else "edgewright"
-        return _fail(f"{_message(error)} (see: {command} --help)", 2, as_json)
+        return _fail(f"{_message(error)}{_given(error, arguments)} (see: {command} --help)", 2, as_json)
     except (KeyboardInterrupt, typer.Abort):
         return _fail(_STOPPED, _INTERRUPTED, as_json)
     except BrokenPipeError:
@@ -160,6 +160,18 @@ def _discard_output() -> None:
 
 def _message(error: Exception) -> str:
     return str(error.format_message()) if hasattr(error, "format_message") else str(error)
+
+
+def _given(error: Exception, arguments: Sequence[str]) -> str:
+    """Return what was given for the option that an error is about, which typer leaves out."""
+    told = _message(error)
+    for option in getattr(getattr(error, "param", None), "opts", ()):
+        for i, argument in enumerate(arguments):
+            name, _, value = argument.partition("=")
+            if name == option and told.startswith("Invalid value"):
+                value = value if name != argument else "".join(arguments[i + 1 : i + 2])
+                return "" if repr(value) in told else f", got {value!r}"
+    return ""
 
 
 def _fail(message: str, status: int, as_json: bool) -> int:

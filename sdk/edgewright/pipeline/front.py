@@ -182,6 +182,8 @@ class Front:
 
     def text(self) -> str:
         """Return a table for a terminal."""
+        if not self.members:
+            return "no network is evaluated yet; run `edgewright search`, or wait for the one that runs"
         names = [n for n in (self.members[0].costs if self.members else {}) if n != "error"]
         choices = self.choices()
         rows = [

@@ -10,6 +10,7 @@
 from __future__ import annotations
 
 import platform
+from collections import Counter
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager, suppress
 from dataclasses import dataclass
@@ -166,7 +167,9 @@ class SearchSummary:
 
     def text(self) -> str:
         """Return the front as a table."""
-        aside = f", {len(self.front.failures)} set aside" if self.front.failures else ""
+        kinds = Counter(row.failure_kind for row in self.front.failures)
+        told = ", ".join(f"{n} {kind}" for kind, n in kinds.most_common())
+        aside = f", {len(self.front.failures)} set aside ({told}; see `front show --json`)" if kinds else ""
         head = f"{len(self.front.members)} networks evaluated{aside}, {len(self.front.best)} on the front"
         return f"{head}\n\n{self.front.text()}"
 

@@ -24,6 +24,8 @@ QUANTITIES = {"size": (SIZE_UNITS, "B"), "macs": (COUNT_UNITS, ""), "params": (C
 #: limit on them; no search can hold one before.
 ADVERSARIAL_ERROR = "adversarial-error"
 ERRORS = ("error", ADVERSARIAL_ERROR)
+#: What users call 1 less the error, of which a limit would be a lower one.
+ACCURACIES = ("accuracy", "acc", "top1")
 #: What follows a device's name where its energy is meant: ``cpu.energy``.
 ENERGY = "energy"
 #: What is told to who names energy without a device.
@@ -144,7 +146,12 @@ def _parse_item(part: str, devices: Sequence[str] | None, errors: Sequence[str])
     if devices is not None and not (
         name in (*devices, *QUANTITIES, *errors) or device_of_energy(name) in devices
     ):
-        known = ", ".join([*devices, *QUANTITIES, *errors, f"DEVICE.{ENERGY}"])
+        if name in ACCURACIES:
+            return (
+                f"{name!r} is told as the error, which is minimised; choose with `edgewright front pick RUN "
+                "--under error=30%`, which is an accuracy of at least 70%"
+            )
+        known = ", ".join(dict.fromkeys([*devices, *QUANTITIES, *errors, f"DEVICE.{ENERGY}"]))
         return f"unknown name {name!r} (known: {known})"
     units, base = _units(name)
     try:
