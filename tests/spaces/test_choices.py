@@ -88,7 +88,7 @@ def test_choices_that_make_no_space_are_refused(choices, named):
         ChoiceSpace("mine", choices)
 
 
-@pytest.mark.parametrize("name", [None, "", 3])
+@pytest.mark.parametrize("name", [None, 3])
 def test_a_space_is_named_by_a_text(name):
     with pytest.raises(SpaceError, match=f"it is named {name!r}, expected a text"):
         ChoiceSpace(name, {"n": (1, 2)})

@@ -70,12 +70,9 @@ class ChoiceSpace:
                 f"dictionary, got {self.choices!r:.100}"
             )
         listed = {name: _listed(given) for name, given in self.choices.items()}
-        faults = (
-            []
-            if isinstance(self.name, str) and self.name
-            else [f"it is named {self.name!r}, expected a text"]
-        )
-        faults += [] if listed else ["it has no variable"]
+        faults = [] if listed else ["it has no variable"]
+        if not isinstance(self.name, str):
+            faults.append(f"it is named {self.name!r}, expected a text")
         for name, given in listed.items():
             if not isinstance(name, str):
                 faults.append(f"a variable is named by a text, got {name!r}")
