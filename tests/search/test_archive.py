@@ -1,5 +1,6 @@
 import json
 import os
+import re
 import shutil
 import sqlite3
 import subprocess
@@ -433,3 +434,37 @@ def test_a_later_schema_is_not_written_to(tmp_path):
     connection.close()
     with pytest.raises(RunError, match=r"schema 99.*upgrade edgewright"):
         Archive.open(path)
+
+
+@pytest.mark.parametrize(
+    ("edit", "said"),
+    [
+        ("UPDATE evaluations SET x = '[28]' WHERE id = 3", "row 3 has the encoding [28]"),
+        ("UPDATE evaluations SET x = '3' WHERE id = 3", "row 3 is no evaluation"),
+        ("UPDATE evaluations SET objectives = '[0.5]' WHERE id = 3", "row 3 has 1 objectives, expected 2"),
+        ("UPDATE evaluations SET objectives = '[\"a\", null]' WHERE id = 3", "row 3 is no evaluation"),
+        ("UPDATE iterations SET report = '{}' WHERE iteration = 1", "the report of an iteration"),
+        ("UPDATE iterations SET report = '[1]' WHERE iteration = 1", "the report of an iteration"),
+    ],
+)
+def test_rows_that_no_search_wrote_are_refused_before_one_goes_on(tmp_path, edit, said):
+    problem, path = SyntheticProblem("mobilenetv3-small-image@16"), tmp_path / "a.sqlite"
+
+    def search(evaluations):
+        with Archive.open(path) as archive:
+            return run_search(
+                problem.space,
+                evaluate=problem.error,
+                objectives={"macs": problem.macs},
+                budgets={},
+                archive=archive,
+                config=SearchConfig(evaluations=evaluations, n_initial=4, surrogate="ridge"),
+            )
+
+    search(8)
+    with sqlite3.connect(path) as connection:
+        connection.execute(edit)
+    connection.close()
+    with pytest.raises(RunError, match=re.escape(said)) as caught:
+        search(10)
+    assert "another --name" in str(caught.value)

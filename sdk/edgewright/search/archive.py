@@ -27,6 +27,7 @@ from edgewright.search.archive_format import (
     SCHEMA,
     TABLES,
     Evaluation,
+    damaged,
     from_row,
     other_schema,
     select_rows,
@@ -212,6 +213,29 @@ class Archive:
             )
         with self._writing() as connection:
             connection.executemany("INSERT OR REPLACE INTO meta VALUES (?, ?)", list(wanted.items()))
+
+    def require_rows(self, n_choices: IntArray, n_objectives: int) -> None:
+        """Check that a search of this kind can have written the rows: files are edited, and disks fail.
+
+        Args:
+            n_choices: of the space, ``(n_var,)``.
+            n_objectives: of a row that succeeded.
+
+        Raises:
+            RunError: it cannot; names the first row.
+        """
+        for row in self.evaluations:
+            x, values = row.x, row.objectives
+            if len(x) != len(n_choices) or not all(0 <= v < n for v, n in zip(x, n_choices, strict=True)):
+                raise damaged(
+                    self.path, f"row {row.id} has the encoding {list(x)}, of no network of the space"
+                )
+            if values is not None and len(values) != n_objectives:
+                raise damaged(
+                    self.path, f"row {row.id} has {len(values)} objectives, expected {n_objectives}"
+                )
+        if not all(isinstance(report, dict) and "iteration" in report for report in self.reports):
+            raise damaged(self.path, "the report of an iteration does not say of which")
 
     def _forget_start(self) -> None:
         """Delete what a search wrote that was ended before its first evaluation: it binds nobody."""

@@ -120,6 +120,11 @@ def other_schema(path: Path | None, schema: object) -> RunError:
     )
 
 
+def damaged(path: Path | None, why: str) -> RunError:
+    """Return the error to raise for a file that edgewright did not leave so."""
+    return RunError(f"archive {path} is damaged or no SQLite file ({why}); restore it, or {ELSEWHERE}")
+
+
 def upgrade(connection: sqlite3.Connection, path: Path | None) -> None:
     """Make a file of an earlier schema one of the present, at once or not at all.
 
@@ -167,10 +172,24 @@ def to_row(row: Evaluation) -> tuple[Any, ...]:
 
 
 def from_row(row: tuple[Any, ...]) -> Evaluation:
-    """Return the evaluation of values in the order of :data:`COLUMNS`."""
+    """Return the evaluation of values in the order of :data:`COLUMNS`.
+
+    Raises:
+        sqlite3.DataError: they are none of an evaluation.
+        json.JSONDecodeError: likewise.
+    """
     identity, x, objectives, constraints, *tail = row
-    values = None if objectives is None else tuple(json.loads(objectives))
-    return Evaluation(identity, tuple(json.loads(x)), values, tuple(json.loads(constraints)), *tail)
+    values = None if objectives is None else json.loads(objectives)
+    lists = (json.loads(x), [] if values is None else values, json.loads(constraints))
+    if not all(isinstance(found, list) and all(map(_is_number, found)) for found in lists):
+        raise sqlite3.DataError(f"row {identity} is no evaluation")
+    return Evaluation(
+        identity, tuple(lists[0]), None if values is None else tuple(values), tuple(lists[2]), *tail
+    )
+
+
+def _is_number(value: object) -> bool:
+    return isinstance(value, int | float)
 
 
 @contextmanager
@@ -202,6 +221,4 @@ def sqlite_errors(path: Path | None) -> Iterator[None]:
             "search at a time write to it"
         ) from error
     except (sqlite3.DatabaseError, json.JSONDecodeError) as error:
-        raise RunError(
-            f"archive {path} is damaged or no SQLite file ({error}); restore it, or {ELSEWHERE}"
-        ) from error
+        raise damaged(path, str(error)) from error

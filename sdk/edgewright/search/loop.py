@@ -119,6 +119,7 @@ def run_search(
     _require_consistent(problem)
     feasible = require_feasible(space, problem)
     archive.require(_to_compare(archive, _provenance(space, problem, config)))
+    archive.require_rows(space.n_choices, len(problem.names))
     if on_start is not None:
         on_start()
     search = _Search(space, evaluate, problem, feasible, archive, config, on_evaluation or _ignore, clock)
