@@ -32,3 +32,6 @@ def test_the_blocks_run_as_they_are_written(here, capsys):
     assert capsys.readouterr().out.count("'activation'") == len(found.front)
     assert [row.x for row in again.front] == [row.x for row in found.front]
     assert (here / "digits.sqlite").is_file()
+    head, *lines = (here / "digits.csv").read_text().splitlines()
+    assert head.startswith("id,iteration,x,error,params,seconds,")
+    assert len(lines) == 24

@@ -468,3 +468,35 @@ def test_rows_that_no_search_wrote_are_refused_before_one_goes_on(tmp_path, edit
     with pytest.raises(RunError, match=re.escape(said)) as caught:
         search(10)
     assert "another --name" in str(caught.value)
+
+
+def test_records_are_rows_of_a_table(tmp_path):
+    path = tmp_path / "a.sqlite"
+    meta = {"objectives": ["error", "cpu"], "constraints": ["size"]}
+    with Archive.open(path, meta) as archive:
+        archive.add(
+            (1, 2), objectives=(0.5, 2.0), constraints=(7.0,), iteration=0, position=0, seed=3, seconds=0.1
+        )
+        archive.add(
+            (1, 3),
+            objectives=None,
+            constraints=(8.0,),
+            iteration=0,
+            position=1,
+            seed=3,
+            seconds=0.2,
+            failure="diverged",
+        )
+    with Archive.read(path) as archive:
+        first, second = archive.records()
+    assert list(first) == list(second)
+    assert (first["id"], first["error"], first["cpu"], first["size"]) == (1, 0.5, 2.0, 7.0)
+    assert (second["error"], second["cpu"], second["size"], second["failure"]) == (
+        None,
+        None,
+        8.0,
+        "diverged",
+    )
+    assert second["x"] == "1 3"
+    with Archive.open(None) as empty:
+        assert empty.records() == []

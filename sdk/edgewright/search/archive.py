@@ -176,6 +176,29 @@ class Archive:
         """The quarantined rows."""
         return tuple(row for row in self.evaluations if row.failure is not None)
 
+    def records(self) -> list[dict[str, Any]]:
+        """Return every row as a flat dictionary, for ``csv.DictWriter`` or a data frame.
+
+        All have the same keys: what is told of an evaluation, its encoding as digits between spaces, and the
+        objectives and constraints by their names; None where it failed.
+        """
+        meta = self.meta
+        names, limited = meta.get("objectives", ()), meta.get("constraints", ())
+        found = list[dict[str, Any]]()
+        for row in self.evaluations:
+            told = {
+                "id": row.id,
+                "iteration": row.iteration,
+                "x": " ".join(map(str, row.x)),
+                **dict(zip(names, row.objectives or [None] * len(names), strict=False)),
+                **dict(zip(limited, row.constraints, strict=False)),
+                **row.circumstances(),
+                "failure_kind": row.failure_kind,
+                "failure": row.failure,
+            }
+            found.append(told)
+        return found
+
     @property
     def X(self) -> IntArray:  # noqa: N802
         """Encodings of the rows that succeeded, ``(n, n_var)``."""
