@@ -47,3 +47,14 @@ def test_objectives_are_the_true_error_and_each_cost_with_failures_as_nan():
     assert problem.names == ("error", "ms")
     F = problem.objectives(np.arange(4)[:, None])
     np.testing.assert_array_equal(F, [[0, 1], [np.nan, 2], [2, 3], [np.nan, 4]])
+
+
+def test_several_evaluated_objectives_come_first_by_name():
+    def evaluate(X):
+        return [{"watts": float(x), "error": 0.5} for x in X[:, 0]]
+
+    costs = {"ms": lambda X: X[:, 0] + 1.0}
+    problem = SearchProblem("list", ListSpace(4), evaluate, costs, evaluated=("error", "watts"))
+    assert problem.names == ("error", "watts", "ms")
+    F = problem.objectives(np.arange(2)[:, None])
+    np.testing.assert_array_equal(F, [[0.5, 0, 1], [0.5, 1, 2]])

@@ -1,6 +1,7 @@
 """A problem that cannot be searched is found out before the search."""
 
 import re
+from dataclasses import replace
 from itertools import count
 
 import numpy as np
@@ -77,6 +78,23 @@ def test_what_does_not_hold_is_named(broken, rule, named):
     assert re.search(named, violation.text), violation.text
     with pytest.raises(UsageError, match=f"^mine cannot be searched: {rule}: "):
         check_problem(broken, n_evaluated=3)
+
+
+def test_several_evaluated_objectives_are_each_checked():
+    def evaluate(X):
+        return [{"error": 0.5, "watts": float(next(CALLS))} for _ in X]
+
+    both = replace(problem(evaluate=evaluate), evaluated=("error", "watts"))
+    (violation,) = find_problem_violations(both, n_evaluated=2)
+    assert re.search(r"the watts of .* alone; expected the same: fix its seed", violation.text)
+    fine = replace(both, evaluate=lambda X: [{"error": 0.5, "watts": 2.0}] * len(X))
+    check_problem(fine, n_evaluated=2)
+
+
+def test_an_evaluation_that_fails_alone_is_told():
+    evaluate = lambda X: [0.5] * len(X) if len(X) > 1 else [Failure("no data")]  # noqa: E731
+    (violation,) = find_problem_violations(problem(evaluate=evaluate), n_evaluated=2)
+    assert violation.text.endswith("succeeded among others and failed alone: no data")
 
 
 def test_a_broken_space_is_told_first():

@@ -88,9 +88,10 @@ class SearchProblem:
     Attributes:
         name: for headings and files.
         space: the networks.
-        evaluate: their true error.
+        evaluate: their true error, or numbers by name where several objectives are ``evaluated``.
         costs: what is minimised beside it, by name.
         known: the best front known.
+        evaluated: names of the objectives that ``evaluate`` returns.
     """
 
     name: str
@@ -98,23 +99,24 @@ class SearchProblem:
     evaluate: Evaluator
     costs: Mapping[str, Cost]
     known: KnownFront | None = None
+    evaluated: tuple[str, ...] = ("error",)
 
     @property
     def names(self) -> tuple[str, ...]:
         """Objectives in the order of :meth:`objectives`."""
-        return ("error", *self.costs)
+        return (*self.evaluated, *self.costs)
 
     def objectives(self, X: IntArray) -> FloatArray:
-        """Return the true objectives of ``X`` ``(n, n_var)``, ``(n, n_obj)``; NaN errors where they fail."""
+        """Return the true objectives of ``X`` ``(n, n_var)``, ``(n, n_obj)``; NaN where evaluations fail."""
         costs = [np.asarray(cost(X), dtype=np.float64) for cost in self.costs.values()]
-        return np.column_stack([self._errors(X), *costs])
+        return np.column_stack([self._evaluated(X), *costs])
 
-    def _errors(self, X: IntArray) -> FloatArray:
-        errors = np.full(len(X), np.nan)
-        for answer, found in answers(self.evaluate, X, ("error",), time.perf_counter):
+    def _evaluated(self, X: IntArray) -> FloatArray:
+        values = np.full((len(X), len(self.evaluated)), np.nan)
+        for answer, found in answers(self.evaluate, X, self.evaluated, time.perf_counter):
             if not isinstance(found, Failure):
-                errors[answer.row] = found[0]
-        return errors
+                values[answer.row] = found
+        return values
 
 
 def read_arrays(path: Path) -> dict[str, NDArray[np.generic]]:

@@ -113,20 +113,24 @@ def _features(problem: SearchProblem, X: IntArray) -> Iterator[str]:
 
 
 def _evaluated(problem: SearchProblem, X: IntArray) -> Iterator[str]:
-    """An evaluation succeeds, and gives the same error again."""
-    together = _errors(problem, X)
-    for x, found in zip(X, together, strict=True):
+    """An evaluation succeeds, and gives the same values again."""
+    for x, found in zip(X, _outcomes(problem, X), strict=True):
         if isinstance(found, Failure):
             yield f"{x.tolist()} failed: {found.reason}"
             continue
-        (again,) = _errors(problem, x[None])
-        if found != again:
-            told = again.reason if isinstance(again, Failure) else f"{again!r}"
-            yield f"the error of {x.tolist()} is {found!r}, and {told} alone; expected the same: fix its seed"
+        (again,) = _outcomes(problem, x[None])
+        if isinstance(again, Failure):
+            yield f"{x.tolist()} succeeded among others and failed alone: {again.reason}"
+            continue
+        for name, value, other in zip(problem.evaluated, found, again, strict=True):
+            if value != other:
+                told = f"the {name} of {x.tolist()} is {value!r}, and {other!r} alone"
+                yield f"{told}; expected the same: fix its seed"
 
 
-def _errors(problem: SearchProblem, X: IntArray) -> list[float | Failure]:
-    found: dict[int, float | Failure] = {}
-    for answer, outcome in answers(problem.evaluate, X, ("error",), time.perf_counter):
-        found[answer.row] = outcome if isinstance(outcome, Failure) else outcome[0]
+def _outcomes(problem: SearchProblem, X: IntArray) -> list[tuple[float, ...] | Failure]:
+    found = {
+        answer.row: outcome
+        for answer, outcome in answers(problem.evaluate, X, problem.evaluated, time.perf_counter)
+    }
     return [found[row] for row in range(len(X))]
