@@ -1,5 +1,6 @@
 import sqlite3
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
@@ -56,6 +57,12 @@ def test_what_failed_is_told_with_its_kind_reason_and_cost(own_run, front):
     assert summary.startswith(
         f"{len(found.members)} networks evaluated, 1 set aside (1 hung; see `front show --json`), "
     )
+
+
+def test_a_search_that_saw_all_there_is_says_so(front):
+    found = SearchSummary(Path("default"), front, ("cpu",), 0.5, True)
+    assert "on the front; it ended early, since no other network within the budgets was found" in found.text()
+    assert "ended early" not in replace(found, exhausted=False).text()
 
 
 def test_a_front_without_a_network_says_so(front):

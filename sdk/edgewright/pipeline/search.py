@@ -171,6 +171,8 @@ class SearchSummary:
         told = ", ".join(f"{n} {kind}" for kind, n in kinds.most_common())
         aside = f", {len(self.front.failures)} set aside ({told}; see `front show --json`)" if kinds else ""
         head = f"{len(self.front.members)} networks evaluated{aside}, {len(self.front.best)} on the front"
+        if self.exhausted:
+            head += "; it ended early, since no other network within the budgets was found"
         return f"{head}\n\n{self.front.text()}"
 
 
