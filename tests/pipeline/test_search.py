@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 from doubles.tiny_chain import BUDGET, EVALUATIONS
 
-from edgewright.errors import BudgetError, InfeasibleBudgetError, RunError
+from edgewright.errors import BudgetError, InfeasibleBudgetError, RunError, UsageError
 from edgewright.latency.predictor import LatencyPredictor
 from edgewright.latency.table import LatencyTable
 from edgewright.pipeline.costs import macs
@@ -100,6 +100,33 @@ def test_what_is_not_given_is_the_searchs_own_and_stays_as_the_archive_has_it():
     kept = SearchOptions(evaluations=10).to_config(recorded)
     assert (kept.n_initial, kept.n_infill) == (33, 7)
     assert SearchOptions(n_initial=5, n_infill=2).to_config(recorded).n_infill == 2
+
+
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        ({"budget": None, "workers": "2"}, "budget must be a text, got None; workers must be a whole number"),
+        ({"objectives": ["size"]}, r"objectives must be a text, got \['size'\]"),
+        ({"evaluations": "6"}, "evaluations must be a whole number, got '6'"),
+        ({"seed": 1.5}, "seed must be a whole number, got 1.5"),
+        ({"time_limit_s": "5"}, "time_limit_s must be a number, got '5'"),
+        ({"epsilon": "2/255"}, "epsilon must be a number, got '2/255'"),
+        ({"name": None}, "name must be a text, got None"),
+        ({"tables": 3}, "tables must be a path, got 3"),
+        ({"z": float("nan")}, "z must be a number of standard deviations of at least 0, got nan"),
+    ],
+)
+def test_options_of_another_kind_are_refused(given, said):
+    with pytest.raises(UsageError, match=said):
+        SearchOptions(**given)
+
+
+def test_folders_may_be_texts_and_numbers_numpys(chain, trained_only):
+    given = {"budget": "cpu=50ms", "evaluations": 2, "surrogate": "ridge"}
+    kinds = {"tables": str(chain.tables), "seed": np.int64(3), "z": np.float32(1.5)}
+    found = search_run(str(trained_only), SearchOptions(**given, **kinds))
+    assert found.front.meta["seed"] == 3
+    assert load_front(str(trained_only)).members == found.front.members
 
 
 def test_a_refusal_comes_before_anything_is_written(chain, trained_only):

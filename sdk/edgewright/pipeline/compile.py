@@ -115,7 +115,7 @@ class Compiled:
 
 
 def compile_pick(
-    root: Path,
+    root: Path | str,
     pick: str,
     device: str,
     *,
@@ -141,6 +141,7 @@ def compile_pick(
         PrecisionError: the device does not offer the precision.
         ParityError: the compiled file disagrees with torch.
     """
+    root = Path(root)
     profile = DeviceProfile.find(device)
     chosen = choose_precision(profile, precision)
     trained = TrainedRun.open(root, progress=progress)

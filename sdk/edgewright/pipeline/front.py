@@ -203,7 +203,7 @@ def _shape(arch: Architecture) -> str:
     return f"{arch.resolution} px {'-'.join(map(str, arch.depths))}"
 
 
-def load_front(run: Path, name: str = "default") -> Front:
+def load_front(run: Path | str, name: str = "default") -> Front:
     """Return the front of a run's search. Raises ``RunError`` where there is none."""
     folder = RunFolder.open(run)
     path = folder.search_folder(name) / "archive.sqlite"

@@ -27,7 +27,7 @@ from edgewright.training.log import read_log
 
 
 def write_report(
-    root: Path, *, name: str = "default", out: Path | None = None, title: str | None = None
+    root: Path | str, *, name: str = "default", out: Path | str | None = None, title: str | None = None
 ) -> Path:
     """Write the report of a run and return its path.
 
@@ -38,7 +38,8 @@ def write_report(
         MissingExtraError: the ``report`` extra is not installed.
         StorageError: the page cannot be written.
     """
-    path = out or RunFolder.open(root).report
+    root = Path(root)
+    path = Path(out) if out else RunFolder.open(root).report
     write_text(path, render(gather(root, name=name, title=title)))
     return path
 

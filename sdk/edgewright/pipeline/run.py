@@ -51,8 +51,9 @@ class RunFolder:
     description: dict[str, Any]
 
     @classmethod
-    def open(cls, root: Path) -> RunFolder:
+    def open(cls, root: Path | str) -> RunFolder:
         """Return the run in ``root``. Raises ``RunError`` where there is none."""
+        root = Path(root)
         path = root / "run.json"
         data = read_json(path, what="run description", mend=_MEND, error=RunError)
         if not isinstance(data, dict) or data.get("schema") != SCHEMA:

@@ -9,17 +9,22 @@
 
 from __future__ import annotations
 
+import math
 import platform
 from collections import Counter
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from functools import partial
 from importlib import metadata
+from numbers import Integral, Real
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 import edgewright
+from edgewright.errors import UsageError
 from edgewright.evaluation import Crew
 from edgewright.files import file_digest, write_json
 from edgewright.pipeline.evaluator import THREADS, evaluator_of, require_evaluable
@@ -37,6 +42,15 @@ from edgewright.search.config import Evaluator, IterationReport, SearchConfig, S
 from edgewright.search.feasible import require_feasible
 from edgewright.search.loop import run_search
 from edgewright.search.methods import require_parts
+
+#: Of what kind an option is, by its annotation.
+_KINDS: dict[str, tuple[type, str]] = {
+    "str": (str, "a text"),
+    "int": (Integral, "a whole number"),
+    "float": (Real, "a number"),
+    "bool": (bool, "True or False"),
+    "Path": (Path, "a path"),
+}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -77,6 +91,9 @@ class SearchOptions:
         time_limit_s: after which an evaluation is given up and its network quarantined; 0 is none.
             ``None`` is what no evaluation reaches by being slow: 100 times the longest so far, at least 15
             minutes, and a day until 8 are known (:class:`~edgewright.evaluation.Patience`).
+
+    Raises:
+        UsageError: a value is of another kind; all of them are named.
     """
 
     budget: str = ""
@@ -103,6 +120,21 @@ class SearchOptions:
     workers: int | None = None
     cluster: str | None = None
     time_limit_s: float | None = None
+
+    def __post_init__(self) -> None:
+        if isinstance(self.tables, str):
+            object.__setattr__(self, "tables", Path(self.tables))
+        faults = list[str]()
+        for one in fields(self):
+            value, (kind, _, optional) = getattr(self, one.name), str(one.type).partition(" | ")
+            if not (isinstance(value, _KINDS[kind][0]) or (optional and value is None)):
+                faults.append(f"{one.name} must be {_KINDS[kind][1]}, got {value!r}")
+            elif isinstance(value, np.generic):  # of which JSON knows none
+                object.__setattr__(self, one.name, value.item())
+        if not faults and not (math.isfinite(self.z) and self.z >= 0):
+            faults.append(f"z must be a number of standard deviations of at least 0, got {self.z}")
+        if faults:
+            raise UsageError(f"a search cannot have these options: {'; '.join(faults)}")
 
     def to_config(self, recorded: Mapping[str, Any] | None = None) -> SearchConfig:
         """Return how the search goes.
@@ -177,7 +209,7 @@ class SearchSummary:
 
 
 def search_run(
-    root: Path,
+    root: Path | str,
     options: SearchOptions,
     *,
     progress: Progress = SILENT,
@@ -202,6 +234,7 @@ def search_run(
         TableError: a latency table or an energy model is missing, faulty, or does not cover the space.
         ForeignTableError: one was measured elsewhere.
     """
+    root = Path(root)
     folder = RunFolder.open(root)
     folder.require_trained()
     target = folder.search_folder(options.name)

@@ -100,7 +100,7 @@ class Verification:
 
 
 def verify_run(
-    root: Path,
+    root: Path | str,
     *,
     name: str = "default",
     finalists: int = 3,
@@ -124,6 +124,7 @@ def verify_run(
         RunError: the run has no such search.
         ExportError: a backend cannot express a network.
     """
+    root = Path(root)
     front = load_front(root, name)
     chosen = front.finalists(finalists)
     if not chosen:
