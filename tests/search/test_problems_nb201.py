@@ -86,6 +86,18 @@ def test_files_that_cannot_be_used_are_refused_with_the_reason(tmp_path, changes
         read_cells(file, accuracy="accuracy", costs=["latency_ms_pi"])
 
 
+def test_a_single_cost_may_stand_alone_and_a_path_be_a_text(path):
+    problem = read_cells(str(path), accuracy="accuracy", costs="latency_ms_pi")
+    assert problem.names == ("error", "latency_ms_pi")
+
+
+def test_a_file_that_is_no_archive_of_arrays_is_not_to_be_unpickled(tmp_path):
+    (tmp_path / "README.md").write_text("# cells\n")
+    with pytest.raises(UsageError, match=r"is not a file of numpy arrays .*give an \.npz") as caught:
+        read_cells(tmp_path / "README.md", accuracy="accuracy", costs="latency_ms_pi")
+    assert "pickle" not in str(caught.value)
+
+
 def test_all_faults_of_the_columns_are_named_at_once(path):
     with pytest.raises(UsageError, match=r"'a'; .*; .*'b'"):
         read_cells(path, accuracy="a", costs=["b"])

@@ -127,4 +127,6 @@ def read_arrays(path: Path) -> dict[str, NDArray[np.generic]]:
     except FileNotFoundError as error:
         raise UsageError(f"{path} does not exist; give the path of an .npz file") from error
     except (OSError, ValueError, EOFError, AttributeError, zipfile.BadZipFile, zlib.error) as error:
-        raise UsageError(f"{path} is not a file of numpy arrays ({error}); give an .npz") from error
+        # numpy's advice to whoever meets anything else is to unpickle it.
+        why = "it holds something else" if "pickle" in str(error) else error
+        raise UsageError(f"{path} is not a file of numpy arrays ({why}); give an .npz") from error

@@ -27,10 +27,10 @@ Arrays = Mapping[str, NDArray[np.generic]]
 
 
 def read_cells(
-    path: Path,
+    path: Path | str,
     *,
     accuracy: str,
-    costs: Sequence[str],
+    costs: Sequence[str] | str,
     distinct: bool = True,
     min_accuracy: float = MIN_ACCURACY,
 ) -> SearchProblem:
@@ -44,7 +44,7 @@ def read_cells(
     Args:
         path: ``.npz`` file.
         accuracy: name of a column, in percent.
-        costs: names of columns that are minimised too; at least one.
+        costs: names of columns that are minimised too, at least one; one may stand alone.
         distinct: whether equal cells are one network.
         min_accuracy: of the front's cells, in percent.
 
@@ -52,6 +52,7 @@ def read_cells(
         UsageError: the file is not of this kind, or a column is missing or cannot be used; all
             faults are named.
     """
+    path, costs = Path(path), (costs,) if isinstance(costs, str) else costs
     if not costs or len(set(costs)) < len(costs):
         raise UsageError(
             f"one or more different columns of costs are needed, got {', '.join(costs) or 'none'}"
