@@ -160,12 +160,16 @@ class CrewContract:
             list(crew("cannot_load")(rows(1)))
         with pytest.raises(UsageError, match="name a function that every worker can import"):
             list(crew("no_such_function")(rows(1)))
+
+    def test_a_factory_that_raises_is_told_in_its_own_words(self, crew):
         with pytest.raises(UsageError, match=r"ValueError: weights\.bin has 3 tensors"):
             list(crew("refuses", how="raises")(rows(1)))
 
     def test_workers_that_never_get_ready_end_the_search(self, crew):
         with pytest.raises(RunError, match=r"3 workers in a row ended before they were ready.*--workers"):
             list(crew("dies_while_it_loads")(rows(1, 2, 3)))
+
+    def test_a_factory_that_lacks_memory_is_told_to_have_fewer_beside_it(self, crew):
         with pytest.raises(RunError, match=r"3 workers in a row.*MemoryError.*--workers"):
             list(crew("refuses", how="memory")(rows(1, 2, 3)))
 

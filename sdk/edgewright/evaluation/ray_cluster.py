@@ -286,9 +286,12 @@ def _lacks_edgewright(text: str) -> RunError:
 
 
 def _cause(text: str) -> str:
-    """Return what matters of the lines in which Ray tells that an actor died."""
+    """Return what matters of the lines in which Ray tells that an actor died, or what it raised."""
+    lines = [line.strip() for line in text.splitlines() if line.strip()] or ["no reason is known"]
+    if "ray::" in lines[0]:  # a traceback on another machine
+        return lines[-1][:150]
     found = re.search(r"(?:due to|because|cause[d by]*:?) ([^\n]+)", text)
-    return (found.group(1) if found else text.splitlines()[0])[:150]
+    return (found.group(1) if found else lines[0])[:150]
 
 
 def _told(error: BaseException) -> str:
